@@ -1,0 +1,35 @@
+"""The `wrench` command. Each subcommand lives in the module of its name and stays thin."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from wrench import __version__
+from wrench.cli.image import image
+from wrench.errors import WrenchError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wrench")
+def wrench() -> None:
+    """Run a machine with an improvised bearing: slower, watched, and stopped in time."""
+
+
+wrench.add_command(image)
+
+
+def main() -> None:
+    """Entry point: one clear sentence and an exit code for every error a user can act on."""
+    try:
+        wrench(standalone_mode=False)
+    except WrenchError as error:
+        click.echo(f"wrench: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("wrench: interrupted", err=True)
+        sys.exit(130)

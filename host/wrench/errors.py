@@ -1,0 +1,64 @@
+"""What can go wrong, as one small tree.
+
+::
+
+    WrenchError                 exit code 1
+    ├── BoardFileError          2   a boards/*.toml is not valid
+    ├── ImageError              3   no usable MicroPython image
+    ├── BenchError              4   the virtual bench cannot start or has died
+    ├── PortError               5   a port is missing, busy or gone
+    ├── LinkError               6   the board does not answer as a Wrench board
+    │   └── RefusedError        7   the board answered, and said no
+    └── FlashError              8   installing the firmware failed
+
+Every message is one sentence that ends with what to type or do next.
+The command line prints it alone, without a traceback, and exits with the code.
+"""
+
+
+class WrenchError(Exception):
+    """Base of all errors that a user can act on."""
+
+    exit_code = 1
+
+
+class BoardFileError(WrenchError):
+    """A board file is missing, has an unknown key, a value out of range, or a pin used twice."""
+
+    exit_code = 2
+
+
+class ImageError(WrenchError):
+    """No usable MicroPython image: not found, corrupt, not downloadable, or it does not build."""
+
+    exit_code = 3
+
+
+class BenchError(WrenchError):
+    """The virtual bench cannot start, or its emulator has died."""
+
+    exit_code = 4
+
+
+class PortError(WrenchError):
+    """A serial port is missing, in use by another process, or was unplugged."""
+
+    exit_code = 5
+
+
+class LinkError(WrenchError):
+    """The device on the port does not answer, or does not speak this version of the protocol."""
+
+    exit_code = 6
+
+
+class RefusedError(LinkError):
+    """The board understood the command and refused it; the message carries the board's reason."""
+
+    exit_code = 7
+
+
+class FlashError(WrenchError):
+    """The firmware could not be installed; the board is left in a state from which flashing works."""
+
+    exit_code = 8

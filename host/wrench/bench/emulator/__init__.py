@@ -63,14 +63,14 @@ class StepRequest:
 
     `duration_ns` of device time; `inputs` are (ns after the start, GPIO, 0 | 1 | None for undriven);
     `adc` maps a channel to its 12-bit code; `signal` maps a device index to raw int16 counts as bytes;
-    `sent` holds (serial function, bytes); `serial` holds (open, reading) for each function or None to leave it.
+    `sent` maps a serial function to bytes; `serial` holds (open, reading) for each function or None to leave it.
     """
 
     duration_ns: int
     inputs: list[tuple[float, int, int | None]] = field(default_factory=list)
     adc: dict[int, int] = field(default_factory=dict)
     signal: dict[int, bytes] = field(default_factory=dict)
-    sent: list[tuple[int, bytes]] = field(default_factory=list)
+    sent: dict[int, bytes] = field(default_factory=dict)
     serial: list[tuple[bool, bool]] | None = None
     usb_plugged: bool | None = None
     power: bool | None = None
@@ -123,7 +123,7 @@ class Emulator:
         if step.power is not None:
             request["power"] = step.power
         parts = [(f"signal:{i}", data) for i, data in step.signal.items()]
-        parts += [(f"tx:{i}", data) for i, data in step.sent]
+        parts += [(f"tx:{i}", data) for i, data in step.sent.items()]
         self._send(request, parts)
 
     def collect(self) -> StepSeen:

@@ -35,7 +35,12 @@ export class Chip {
 
   get now() { return this.past + (this.powered ? this.clock.nanos : 0); }
 
-  powerUp() { if (!this.powered) { this.powered = true; this.boot(0, null); } }
+  powerUp() {
+    if (this.powered) return;
+    this.powered = true;
+    this.devices = this.options.devices.map((d) => new DEVICES[d.kind](d));
+    this.boot(0, null);
+  }
   powerDown() {
     if (!this.powered) return;
     this.leave();
@@ -96,11 +101,11 @@ export class Chip {
     mcu.core.PC = 0x10000000;
   }
 
+  // The devices on the board's buses keep their state over a chip reset; only power takes it away.
   attachDevices() {
-    this.devices = [];
     const spi = new Map(), i2c = new Map();
-    for (const d of this.options.devices) {
-      const device = new DEVICES[d.kind](this, d);
+    this.options.devices.forEach((d, i) => {
+      const device = this.devices[i];
       if (d.bus === 'spi') {
         if (!spi.has(d.spi)) spi.set(d.spi, new SpiBus(this.mcu, this.pins, d.spi));
         spi.get(d.spi).attach(device, d.cs);
@@ -109,8 +114,8 @@ export class Chip {
         if (!i2c.has(key)) i2c.set(key, new I2cBus(this.mcu, this.pins, d.i2c ?? null, d.sda, d.scl));
         i2c.get(key).attach(device, d.address);
       }
-      this.devices.push(device);
-    }
+      device.attach(this);
+    });
   }
 
   // inputs: [[ns from now, gpio, level 0 | 1 | null], ...] in order of time.

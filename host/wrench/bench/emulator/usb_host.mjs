@@ -195,8 +195,9 @@ export class UsbHost {
     const endpoint = (offset - EP0_IN_BUFFER) >> 3, control = this.usb.readEndpointControlReg(endpoint, false);
     const at = this.usb.getEndpointBufferOffset(endpoint, false), ram = this.rp2040.usbDPRAM;
     const double = !!(control & EP_DOUBLE), both = double && !!((value >>> 16) & BUF_AVAILABLE);
-    const ready = [];
-    if (value & BUF_AVAILABLE) ready.push([at, value & BUF_LENGTH, 0]);
+    // TinyUSB writes a pair twice, at first without the first buffer's bit (datasheet section 4.1.2.5.1): not yet ready.
+    if (!(value & BUF_AVAILABLE)) return true;
+    const ready = [[at, value & BUF_LENGTH, 0]];
     if (both) ready.push([at + BUF1_OFFSET, (value >>> 16) & BUF_LENGTH, 16]);
     ready.forEach(([from, length, shift], i) => {
       this.inQueue.push({ endpoint, offset, shift, bytes: ram.slice(from, from + length),

@@ -12,9 +12,7 @@ const FIFO_READ_GAP_NS = 5_000;      // "Retrieval of FIFO data": 5 us from the 
 const SELF_TEST_COUNTS = [138, -138, 225];   // table 14 at 2.5 V, within its limits, at 3.9 mg per count
 
 export class Adxl345 {
-  constructor(chip, { int1, period_ns }) {
-    this.clock = chip.clock;
-    this.pins = chip.pins;
+  constructor({ int1, period_ns }) {
     this.int1 = int1;
     this.registers = new Uint8Array(64);
     this.registers[DEVID] = 0xe5;
@@ -24,19 +22,25 @@ export class Adxl345 {
     this.signal = new Int16Array(0);
     this.at = 0;
     this.period = period_ns;
+    this.next = null;
     this.skipped = 0;
     this.counts = { samples: 0, overruns: 0, starved: 0, early_reads: 0, spi_faults: 0 };
     this.address = -1;
     this.dataEnd = -Infinity;
     this.reading = false;
-    this.update();
-    this.next = this.clock.nanos + this.period;
-    this.tick = this.clock.createAlarm(() => {
+  }
+
+  // The chip has booted: the sensor's registers, FIFO and rhythm go on where they were.
+  attach(chip) {
+    this.chip = chip;
+    this.next ??= chip.now + this.period;
+    this.tick = chip.clock.createAlarm(() => {
       this.next += this.period;
-      this.tick.schedule(this.next - this.clock.nanos);
+      this.tick.schedule(this.next - chip.now);
       this.sample();
     });
-    this.tick.schedule(this.period);
+    this.tick.schedule(Math.max(0, this.next - chip.now));
+    this.update();
   }
 
   // More signal at the sensor's own rate: Int16Array of x, y, z triples, taken one triple at each tick.
@@ -81,17 +85,17 @@ export class Adxl345 {
     r[INT_SOURCE] = (n ? DATA_READY : 0) | (n && n >= watermark ? WATERMARK : 0) | (n >= FIFO_DEPTH ? OVERRUN : 0);
     if (this.int1 === null || this.int1 === undefined) return;
     const active = (r[INT_SOURCE] & r[INT_ENABLE] & ~r[INT_MAP]) !== 0;
-    this.pins.drive(this.int1, active !== !!(r[DATA_FORMAT] & INT_INVERT) ? 1 : 0);
+    this.chip.pins.drive(this.int1, active !== !!(r[DATA_FORMAT] & INT_INVERT) ? 1 : 0);
   }
 
   readRegister(address) {
     if (address === DATAX0) {
-      if (this.clock.nanos - this.dataEnd < FIFO_READ_GAP_NS) this.counts.early_reads++;   // not yet moved on: the same again
+      if (this.chip.now - this.dataEnd < FIFO_READ_GAP_NS) this.counts.early_reads++;   // not yet moved on: the same again
       else this.last = this.fifo.shift() ?? this.last;
       this.last.forEach((v, i) => { this.registers[DATAX0 + 2 * i] = v & 255; this.registers[DATAX0 + 2 * i + 1] = (v >> 8) & 255; });
       this.update();
     }
-    if (address === DATAZ1) this.dataEnd = this.clock.nanos;
+    if (address === DATAZ1) this.dataEnd = this.chip.now;
     if (address === FIFO_STATUS) return this.fifo.length & 63;
     return this.registers[address & 63];
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from pydantic import BaseModel, ValidationError
 from wrench.errors import BoardFileError
 
 # Keys that choose which set of keys a section has; while one is wrong, the rest means nothing.
-_CHOOSERS = ("kind", "driver", "controller")
+_CHOOSERS = ("kind", "driver")
+
+_ADD = "add it (`wrench boards keys` tells its range)"
 
 _WHOLE = "must be a whole number, without quotes or a decimal point"
 _NUMBER = "must be a number, without quotes"
@@ -71,16 +74,10 @@ def from_validation(
     problems: list[Problem] = []
     meant: set[str] = set()
     details = error.errors(include_url=False)
-    unchosen = {
-        detail["loc"][0]
-        for detail in details
-        if detail["type"].startswith("union_tag")
-        or (len(detail["loc"]) > 1 and detail["loc"][-1] in _CHOOSERS)
-    }
+    unchosen = {detail["loc"][:-1] for detail in details if _misses_choice(detail)}
     for detail in details:
         loc = _data_path(detail["loc"], data)
-        chooses = detail["type"].startswith("union_tag") or (loc and loc[-1] in _CHOOSERS)
-        if loc and loc[0] in unchosen and not chooses:
+        if detail["loc"][:-1] in unchosen and not _about_choice(detail):
             continue
         if detail["type"] == "board_rules":
             problems += detail.get("ctx", {})["problems"]
@@ -90,10 +87,19 @@ def from_validation(
             meant |= {nearest} if nearest else set()
             problems.append(Problem(key, sentence))
         else:
-            problems.append(_sentence(loc, detail))
+            section = detail["type"] == "missing" and _is_section(model, loc, data)
+            problems.append(_sentence(loc, detail, section=section))
     kept = [p for p in problems if p.key not in meant or not p.text.startswith("missing")]
     placed = [replace(p, line=_line_of(p.key, text)) for p in kept]
     return sorted(placed, key=lambda p: p.line or 0)
+
+
+def _misses_choice(detail: Mapping[str, Any]) -> bool:
+    return bool(detail["loc"]) and detail["loc"][-1] in _CHOOSERS
+
+
+def _about_choice(detail: Mapping[str, Any]) -> bool:
+    return bool(difflib.get_close_matches(str(detail["loc"][-1]), _CHOOSERS))
 
 
 def _data_path(loc: Sequence[int | str], data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -110,14 +116,14 @@ def _data_path(loc: Sequence[int | str], data: Mapping[str, Any]) -> tuple[str, 
     return tuple(path)
 
 
-def _sentence(loc: tuple[str, ...], detail: Mapping[str, Any]) -> Problem:
+def _sentence(loc: tuple[str, ...], detail: Mapping[str, Any], *, section: bool) -> Problem:
     key, kind, given = ".".join(loc), detail["type"], detail.get("input")
     ctx = detail.get("ctx", {})
     shown = _shown(given)
     if kind == "missing":
-        section = isinstance(given, Mapping) and len(loc) == 1
-        text = f"missing section [{key}]; add it" if section else f"missing key {key}; add it"
-        return Problem(key, f"{text} (boards/README.md lists the keys)")
+        if section:
+            return Problem(key, f"missing section [{key}]; add it (`wrench boards keys`)")
+        return Problem(key, f"missing key {key}; {_ADD}")
     if kind == "literal_error":
         known = ctx["expected"].replace("'", '"')
         return Problem(key, f"{key} = {shown} is not known; use {known}")
@@ -126,7 +132,7 @@ def _sentence(loc: tuple[str, ...], detail: Mapping[str, Any]) -> Problem:
         key = f"{key}.{chooser}"
         known = ctx.get("expected_tags", "").replace("'", '"')
         if kind == "union_tag_not_found":
-            return Problem(key, f"missing key {key}; add it (boards/README.md lists the keys)")
+            return Problem(key, f"missing key {key}; {_ADD}")
         return Problem(key, f'{key} = "{ctx["tag"]}" is not known; use {known}')
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return Problem(key, f"{key} = {shown} must be a section; write [{key}] and its keys below")
@@ -156,14 +162,15 @@ def _shown(given: object) -> str:
         return str(given).lower()
     if isinstance(given, int) and abs(given) > 10**18:
         return "a huge number"
-    shown = f'"{given}"' if isinstance(given, str) else str(given)
-    shown = shown.replace("\n", "\\n").replace("'", '"')
+    text = isinstance(given, str)
+    shown = json.dumps(given, ensure_ascii=True) if text else str(given).replace("'", '"')
     return shown if len(shown) <= 40 else shown[:37] + "…"
 
 
 def _unknown(loc: tuple[str, ...], known: Sequence[str]) -> tuple[str, str | None, str]:
     prefix = ".".join(loc[:-1]) + "." if loc[:-1] else ""
-    key = prefix + loc[-1]
+    bare = re.fullmatch(r"[A-Za-z0-9_-]{1,40}", loc[-1])
+    key = prefix + (loc[-1] if bare else _shown(loc[-1]))
     close = difflib.get_close_matches(loc[-1], known, n=1, cutoff=0.6)
     if close:
         nearest = prefix + close[0]
@@ -172,6 +179,18 @@ def _unknown(loc: tuple[str, ...], known: Sequence[str]) -> tuple[str, str | Non
 
 
 def _known_keys(model: type[BaseModel], loc: Sequence[str], data: Mapping[str, Any]) -> list[str]:
+    models = _models_at(model, loc, data)
+    return [key for m in models for key, f in m.model_fields.items() if not f.exclude]
+
+
+def _is_section(model: type[BaseModel], loc: Sequence[str], data: Mapping[str, Any]) -> bool:
+    return bool(_models_at(model, loc, data))
+
+
+def _models_at(
+    model: type[BaseModel], loc: Sequence[str], data: Mapping[str, Any]
+) -> list[type[BaseModel]]:
+    """The models that the section at `loc` can have: none where `loc` is a plain key."""
     here: list[type[BaseModel]] = [model]
     section: Any = data
     for step in loc:
@@ -179,7 +198,7 @@ def _known_keys(model: type[BaseModel], loc: Sequence[str], data: Mapping[str, A
         here = [sub for field in fields for sub in section_models(field.annotation)]
         section = section.get(step, {})
         here = [m for m in here if _chosen(m, section)] or here
-    return [key for m in here for key, f in m.model_fields.items() if not f.exclude]
+    return here
 
 
 def _chosen(model: type[BaseModel], section: Mapping[str, Any]) -> bool:

@@ -82,15 +82,11 @@ def conflicts(uses: Sequence[PinUse], controller: str = "pico") -> list[tuple[st
     taken = {use.gpio for use in uses}
     for gpio in sorted(taken):
         keys = [use.key for use in uses if use.gpio == gpio]
-        if len(keys) == 2:
-            found.append(
-                (keys[1], f"{keys[0]} and {keys[1]} both use GP{gpio}; give one of them another pin")
-            )
-        elif len(keys) > 2:
+        if len(keys) > 1:
             listed = f"{', '.join(keys[:-1])} and {keys[-1]}"
-            found.append(
-                (keys[-1], f"{listed} all use GP{gpio}; give all but one of them another pin")
-            )
+            both, spare = ("both", "one") if len(keys) == 2 else ("all", "all but one")
+            text = f"{listed} {both} use GP{gpio}; give {spare} of them another pin"
+            found.append((keys[-1], text))
     onboard = ONBOARD[controller]
     for use in uses:
         if use.gpio in onboard and use.gpio not in use.onboard:

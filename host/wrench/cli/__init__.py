@@ -7,6 +7,7 @@ import sys
 import click
 
 from wrench import __version__
+from wrench.cli.boards import boards
 from wrench.cli.image import image
 from wrench.errors import WrenchError
 
@@ -17,6 +18,7 @@ def wrench() -> None:
     """Run a machine with an improvised bearing: slower, watched, and stopped in time."""
 
 
+wrench.add_command(boards)
 wrench.add_command(image)
 
 

@@ -1,0 +1,95 @@
+"""`wrench boards`: check board files, list those known, and tell their keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wrench.boards import Board, InvalidBoardError, known_boards, load_board
+from wrench.boards.reference import markdown
+from wrench.boards.rp2040 import specific_function
+from wrench.errors import BoardFileError
+
+
+@click.group()
+def boards() -> None:
+    """Check and list board files."""
+
+
+@boards.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+def check(files: tuple[str, ...], as_json: bool) -> None:
+    """Check board files, given by path or by name, and show their pins or every problem."""
+    results = [_try_load(file) for file in files]
+    if as_json:
+        click.echo(json.dumps([_as_json(*pair) for pair in zip(files, results, strict=True)]))
+    else:
+        click.echo("\n".join(_as_text(*pair) for pair in zip(files, results, strict=True)))
+    bad = sum(isinstance(result, InvalidBoardError) for result in results)
+    if bad:
+        raise BoardFileError(
+            f"{bad} of {len(files)} board file{'s' * (len(files) > 1)} cannot be used; "
+            "correct what is listed and run the check again"
+        )
+
+
+@boards.command("list")
+def list_() -> None:
+    """List the board files that can be given by name."""
+    rows = [("NAME", "TITLE", "SENSOR", "MOTOR")]
+    rows += [_row(path, _try_load(path)) for path in known_boards()]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    for *left, last in rows:
+        cells = [cell.ljust(width) for cell, width in zip(left, widths, strict=True)]
+        click.echo("  ".join([*cells, last]).rstrip())
+
+
+@boards.command()
+def keys() -> None:
+    """Print the table of all keys that a board file may have, as Markdown."""
+    click.echo(markdown())
+
+
+def _try_load(file: str | Path) -> Board | InvalidBoardError:
+    try:
+        return load_board(file)
+    except InvalidBoardError as error:
+        return error
+
+
+def _row(path: Path, result: Board | InvalidBoardError) -> tuple[str, str, str, str]:
+    if isinstance(result, InvalidBoardError):
+        return path.stem, f"(has problems; see `wrench boards check {path.stem}`)", "", ""
+    return result.name, result.title, result.vibration.driver, result.motor.kind
+
+
+def _as_text(file: str, result: Board | InvalidBoardError) -> str:
+    if isinstance(result, InvalidBoardError):
+        return "\n".join(problem.at(result.file) for problem in result.problems)
+    pins = [(f"GP{use.gpio}", use.key, specific_function(use)) for use in result.pins]
+    width = max(len(key) for _, key, _ in pins)
+    table = [f"  {gpio:<4}  {key:<{width}}  {function}" for gpio, key, function in pins]
+    return "\n".join([f"{file}: OK, hash {result.hash:08x}, {len(pins)} pins", *table])
+
+
+def _as_json(file: str, result: Board | InvalidBoardError) -> dict[str, Any]:
+    if isinstance(result, InvalidBoardError):
+        problems = [{"key": p.key, "line": p.line, "message": p.text} for p in result.problems]
+        return {"file": file, "ok": False, "problems": problems}
+    pins = [
+        {"gpio": use.gpio, "key": use.key, "function": specific_function(use)}
+        for use in result.pins
+    ]
+    return {
+        "file": file,
+        "ok": True,
+        "name": result.name,
+        "title": result.title,
+        "hash": f"{result.hash:08x}",
+        "pins": pins,
+        "problems": [],
+    }

@@ -8,6 +8,8 @@ import machine
 import micropython
 from micropython import const
 
+from .framing import copy
+
 _CLASS_CDC = const(2)
 _SUBCLASS_ACM = const(2)
 _CLASS_CDC_DATA = const(10)
@@ -41,14 +43,6 @@ def _descriptor(first_interface, first_endpoint, name_index):
         + (7, 5, out, 2, _PACKET, 0, 0)
         + (7, 5, 0x80 | out, 2, _PACKET, 0, 0)
     )
-
-
-@micropython.viper
-def _copy(source: ptr8, target: ptr8, at: int, count: int):
-    i = 0
-    while i < count:
-        target[at + i] = source[i]
-        i += 1
 
 
 @micropython.viper
@@ -119,7 +113,7 @@ class UsbLink:
         if not self.open or end > self._room:
             self.dropped_bytes += length
             return False
-        _copy(data, self._fill, self._filled, length)
+        copy(data, 0, self._fill, self._filled, length)
         self._filled = end
         return True
 
@@ -146,7 +140,7 @@ class UsbLink:
             if not self._device.submit_xfer(self._in, self._send_views[transfer]):
                 self._sending = False
         if self._packet_bytes and self.received_bytes + self._packet_bytes <= len(self.received):
-            _copy(self._packet, self.received, self.received_bytes, self._packet_bytes)
+            copy(self._packet, 0, self.received, self.received_bytes, self._packet_bytes)
             self.received_bytes += self._packet_bytes
             self._packet_bytes = 0
         if not self._receiving and not self._packet_bytes:

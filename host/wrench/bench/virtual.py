@@ -219,12 +219,8 @@ class BenchPort:
 
     @property
     def in_waiting(self) -> int:
-        """Bytes ready to be read; where there are none, one step of device time passes first."""
-        if not self._buffer:
-            self._check()
-            self._bench.advance(0)
-        if not self._buffer:
-            self._check()
+        """Bytes ready to be read; lets no time pass."""
+        self._check()
         return len(self._buffer)
 
     def inWaiting(self) -> int:  # noqa: N802  (pyserial's old name, which mpremote uses)

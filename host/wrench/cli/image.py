@@ -1,8 +1,155 @@
 """`wrench image`: the MicroPython image for a board."""
 
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
+
+from wrench import image as images
+from wrench.errors import ImageError
+
+
+class UserInterruptError(ImageError):
+    """The user ended it with Ctrl-C; the cache is left so that the next run goes on from there."""
+
+    exit_code = 130
+
+
+class Display:
+    """Shows steps on stderr: one live line for each phase, or plain lines where that is a file."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._phase = ""
+        self._quarter = -1
+        self._started_s = 0.0
+
+    def __call__(self, step: images.Step) -> None:
+        """Show a step."""
+        if step.phase != self._phase:
+            self._started_s, self._quarter = time.monotonic(), -1
+        first = step.phase != self._phase
+        self._phase = "" if step.done else step.phase
+        percent = "" if step.fraction is None or step.done else f"{step.fraction:4.0%} "
+        took_s = time.monotonic() - self._started_s
+        took = f" ({took_s:.0f} s)" if step.done and took_s >= 1 else ""
+        line = f"{step.phase:>9}: {percent}{step.text}{took}"
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            end = "\n" if step.done else ""
+            click.echo(f"\r\x1b[K{line if step.done else line[:width]}{end}", err=True, nl=False)
+            return
+        quarter = int((step.fraction or 0) * 4)
+        if first or step.done or quarter > self._quarter:
+            click.echo(line, err=True)
+        self._quarter = max(quarter, self._quarter)
+
+    def close(self) -> None:
+        """Leave the cursor on a fresh line."""
+        if self._live and self._phase:
+            click.echo(err=True)
+
+
+@contextmanager
+def _display(command: str) -> Iterator[Display]:
+    display = Display()
+    try:
+        yield display
+    except KeyboardInterrupt:
+        display.close()
+        raise UserInterruptError(
+            f"interrupted; run `wrench image {command}` again, it continues where it stopped"
+        ) from None
+    except BaseException:
+        display.close()
+        raise
 
 
 @click.group()
 def image() -> None:
     """Get or build the MicroPython image."""
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@image.command()
+@click.option("--file", type=click.Path(path_type=Path), help="Use this UF2 file.")
+@click.option(
+    "--kind",
+    type=click.Choice(images.KINDS),
+    default="stock",
+    show_default=True,
+    help="Which image, when no file is given.",
+)
+@_JSON
+def get(file: Path | None, kind: str, as_json: bool) -> None:
+    """Get an image: from a file, the cache, micropython.org, or by building it.
+
+    Prints the path of the checked image.
+    """
+    with _display("get") as display:
+        found = images.find(kind, file, display)
+    _show(found, as_json)
+
+
+@image.command()
+@click.option(
+    "--kind",
+    type=click.Choice(("wrench", "stock")),
+    default="wrench",
+    show_default=True,
+    help="wrench keeps a raw flash region for the black box.",
+)
+@click.option("--frozen", is_flag=True, help="Put the firmware into the image as well.")
+@click.option("--output", type=click.Path(path_type=Path), help="Copy the image to this file.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Compilers at once; default: one a core.")
+@_JSON
+def build(kind: str, frozen: bool, output: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Build an image from Debian's sources, without root and without installing anything.
+
+    Prints the path of the image.
+    """
+    if frozen and kind == "stock":
+        raise click.UsageError("--frozen goes with --kind wrench only")
+    with _display("build") as display:
+        made = images.build("wrench-frozen" if frozen else kind, jobs=jobs, progress=display)
+    if output is not None:
+        try:
+            shutil.copyfile(made.path, output)
+        except OSError as error:
+            raise ImageError(
+                f"cannot write {output} ({error.strerror}); copy it from {made.path}"
+            ) from error
+    _show(made, as_json, output)
+
+
+@image.command(name="list")
+@_JSON
+def list_images(as_json: bool) -> None:
+    """List the images in the cache, newest first."""
+    with _display("list") as display:
+        found = images.cached(display)
+    if as_json:
+        click.echo(json.dumps([it.to_json() for it in found], indent=2))
+        return
+    for it in found:
+        size_kb = it.path.stat().st_size / 1000
+        click.echo(f"{it.kind:13} {it.version}  {size_kb:4.0f} kB  {it.sha256}  {it.source}")
+    click.echo(f"{len(found)} in {images.cache_dir()}", err=True)
+
+
+def _show(found: images.Image, as_json: bool, copy: Path | None = None) -> None:
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+        return
+    click.echo(f"{found.kind} {found.version}, {found.source}", err=True)
+    click.echo(f"sha256 {found.sha256}", err=True)
+    click.echo(str(copy or found.path))

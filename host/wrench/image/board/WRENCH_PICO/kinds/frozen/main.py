@@ -1,0 +1,3 @@
+from wrench_firmware import app
+
+app.main()

@@ -1,0 +1,220 @@
+"""The link to a board: frames in, commands out, and the heartbeat of whoever owns a run."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cobs import cobs
+from wrench_firmware import wire
+
+from wrench.errors import LinkError, RefusedError
+from wrench.transport import Port
+
+HEARTBEAT_US = 120_000
+_REPLY_S = 1.0
+_NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
+_FIELDS = {kind: fields for kind, (_, fields) in wire.MESSAGES.items()}
+_STRUCTS = {kind: struct.Struct(wire.struct_format(fields)) for kind, (_, fields) in wire.MESSAGES.items()}
+_DATA_HEAD = struct.Struct(wire.DATA_HEAD_FORMAT)
+_COMMAND_HEAD = struct.Struct(wire.COMMAND_HEAD_FORMAT)
+_TABLES: dict[str, tuple[str, ...]] = {
+    "IMAGES": wire.IMAGES,
+    "RESET_CAUSES": wire.RESET_CAUSES,
+    "MODES": wire.MODES,
+    "LIMITS": wire.LIMITS,
+    "FAULTS": wire.FAULTS,
+    "EVENTS": wire.EVENTS,
+    "REASONS": wire.REASONS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message from the board.
+
+    `values` holds its fields by name, in the wire's units; a field that numbers one of the wire's lists of names has
+    that name instead. `tail` is what follows the fields: the samples of a waveform. `time_us` is device time.
+    """
+
+    name: str
+    values: dict[str, Any]
+    time_us: int
+    sequence: int
+    dropped_frames: int
+    lost_samples: int
+    tail: bytes = b""
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
+
+
+@dataclass
+class Decoder:
+    """Bytes to frames. What is not a frame is counted and skipped; nothing else is.
+
+    `missing_frames` counts gaps in the board's numbering, less those frames that the board itself says it dropped.
+    """
+
+    bad_frames: int = 0
+    missing_frames: int = 0
+    _held: bytearray = field(default_factory=bytearray)
+    _sequence: int | None = None
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield every frame that `data` completes."""
+        self._held += data
+        *whole, rest = self._held.split(b"\0")
+        self._held = bytearray(rest)
+        if len(self._held) > 4 * wire.MAX_DATA_BYTES:
+            self._held.clear()
+            self.bad_frames += 1
+        for coded in whole:
+            if not coded:
+                continue
+            frame = decode(bytes(coded))
+            if frame is None:
+                self.bad_frames += 1
+                continue
+            if self._sequence is not None:
+                self.missing_frames += (frame.sequence - self._sequence - 1) & 0xFFFF
+            self._sequence = frame.sequence
+            yield frame
+
+
+def decode(coded: bytes) -> Frame | None:
+    """One COBS-coded frame without its closing zero, or None where it is not one."""
+    try:
+        raw = cobs.decode(coded)
+    except cobs.DecodeError:
+        return None
+    body = raw[: -wire.CRC_BYTES]
+    if len(body) < _DATA_HEAD.size or zlib.crc32(body) != int.from_bytes(raw[-wire.CRC_BYTES :], "little"):
+        return None
+    kind, _, sequence, time_us, dropped, lost = _DATA_HEAD.unpack_from(body)
+    layout = _STRUCTS.get(kind)
+    end = _DATA_HEAD.size + (layout.size if layout else 0)
+    if layout is None or len(body) < end:
+        return None
+    numbers = layout.unpack_from(body, _DATA_HEAD.size)
+    values = {
+        name: _named(number, unit) for (name, _, unit), number in zip(_FIELDS[kind], numbers, strict=True)
+    }
+    return Frame(wire.MESSAGES[kind][0], values, time_us, sequence, dropped, lost, body[end:])
+
+
+def encode(name: str, sequence: int, *values: int) -> bytes:
+    """One command as it goes over the wire."""
+    kind = _NAMES_TO_KINDS[name]
+    body = _COMMAND_HEAD.pack(kind, 0, sequence & 0xFFFF) + _STRUCTS[kind].pack(*values)
+    return cobs.encode(body + zlib.crc32(body).to_bytes(wire.CRC_BYTES, "little")) + b"\0"
+
+
+def _named(number: Any, unit: str) -> Any:
+    if isinstance(number, bytes):
+        return number.rstrip(b"\0")
+    table = _TABLES.get(unit)
+    if table is None:
+        return number
+    return table[number] if number < len(table) else f"unknown {number}"
+
+
+class Link:
+    """A board's link over an open port.
+
+    While `owns_run` is set, the heartbeat that keeps the run alive goes out with what comes in, on device time.
+    """
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.decoder = Decoder()
+        self.owns_run = False
+        self._waiting: deque[Frame] = deque()
+        self._sequence = 0
+        self._heartbeat_us = 0
+
+    def receive(self, timeout_s: float) -> Frame | None:
+        """The next frame, or None where none comes within `timeout_s`."""
+        if not self._waiting:
+            self._read(timeout_s)
+        return self._waiting.popleft() if self._waiting else None
+
+    def hello(self, timeout_s: float = 3.0) -> Frame:
+        """Ask who is there; raises LinkError where nobody answers or another version of the protocol does."""
+        self._send("hello")
+        for _ in range(200):
+            frame = self._next(timeout_s)
+            if frame is None:
+                break
+            if frame.name == "greeting":
+                _check_version(frame)
+                return frame
+        raise LinkError(
+            f"nothing on {self.port.port} answers as a Wrench board; "
+            "is its firmware running? `wrench flash` installs it"
+        )
+
+    def command(self, name: str, *values: int) -> None:
+        """Send a command and wait for its reply; raises RefusedError with the board's reason, LinkError without one.
+
+        Frames that arrive meanwhile stay queued for `receive`.
+        """
+        sequence = self._send(name, *values)
+        kept: list[Frame] = []
+        try:
+            while (frame := self._next(_REPLY_S)) is not None:
+                if frame.name == "reply" and frame["command_sequence"] == sequence:
+                    if frame["reason"] != "done":
+                        raise RefusedError(f"the board refuses to {name.replace('_', ' ')}: {frame['reason']}")
+                    return
+                kept.append(frame)
+        finally:
+            self._waiting.extendleft(reversed(kept))
+        raise LinkError(
+            f"the board did not answer {name!r} within {_REPLY_S:g} s; unplug it and plug it in again"
+        )
+
+    def run(self, speed_permille: int) -> None:
+        """Start a run, or change its speed, and own it from now on."""
+        self.command("run", speed_permille)
+        self.owns_run = True
+
+    def stop(self) -> None:
+        """Stop the motor."""
+        self.owns_run = False
+        self.command("stop")
+
+    def _next(self, timeout_s: float) -> Frame | None:
+        if not self._waiting:
+            self._read(timeout_s)
+        return self._waiting.popleft() if self._waiting else None
+
+    def _read(self, timeout_s: float) -> None:
+        self.port.timeout = timeout_s
+        while not self._waiting:
+            data = self.port.read(1)
+            if not data:
+                return
+            data += self.port.read(self.port.in_waiting)
+            for frame in self.decoder.feed(data):
+                self._waiting.append(frame)
+                if self.owns_run and (frame.time_us - self._heartbeat_us) & (1 << 63) - 1 >= HEARTBEAT_US:
+                    self._heartbeat_us = frame.time_us
+                    self._send("heartbeat")
+
+    def _send(self, name: str, *values: int) -> int:
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self.port.write(encode(name, self._sequence, *values))
+        return self._sequence
+
+
+def _check_version(greeting: Frame) -> None:
+    if greeting["version"] != wire.VERSION or greeting["schema_hash"] != wire.schema_hash():
+        raise LinkError(
+            f"the board speaks protocol {greeting['version']} ({greeting['schema_hash']:08x}), "
+            f"this wrench {wire.VERSION} ({wire.schema_hash():08x}); install matching firmware with `wrench flash`"
+        )

@@ -15,6 +15,9 @@ MICROPYTHON_VERSION = "1.25.0"
 KINDS = ("stock", "wrench", "wrench-frozen")
 DOWNLOAD_PAGE = "https://micropython.org/download/RPI_PICO/"
 
+STORAGE_LEN = 1408 * 1024
+"""Bytes at the end of the flash for files and the raw tail; neither linker nor UF2 guards them."""
+
 _BOOT2_LEN = 256
 _RAM_START, _RAM_END = 0x20000000, 0x20042000
 
@@ -40,6 +43,9 @@ def inspect(raw: bytes, name: str) -> Contents:
     hint = f"get version {MICROPYTHON_VERSION} from {DOWNLOAD_PAGE}"
     if base != FLASH_START or len(data) < 2 * _BOOT2_LEN:
         raise ImageError(f"{name} does not begin where an RP2040 starts; {hint}")
+    spare = FLASH_LEN - STORAGE_LEN - len(data)
+    if spare < 0:
+        raise ImageError(f"{name} is {-spare} bytes too long and would overlap the files; {hint}")
     (stored_crc,) = struct.unpack_from("<I", data, _BOOT2_LEN - 4)
     if crc32_mpeg2(data[: _BOOT2_LEN - 4]) != stored_crc:
         raise ImageError(f"{name} has a damaged boot loader, an RP2040 would not start it; {hint}")

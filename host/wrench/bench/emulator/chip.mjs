@@ -5,6 +5,7 @@ import { I2cBus, SpiBus } from './buses.mjs';
 import { chargeExceptions, modelXipCache } from './cost_model.mjs';
 import { Adxl345 } from './devices/adxl345.mjs';
 import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
+import { shortcutMemory } from './memory.mjs';
 import { Pins } from './pins.mjs';
 import { UsbHost } from './usb_host.mjs';
 
@@ -61,6 +62,7 @@ export class Chip {
     mcu.flash = this.flash;
     mcu.flash16 = new Uint16Array(this.flash.buffer);
     mcu.flashView = new DataView(this.flash.buffer);
+    shortcutMemory(mcu);
     mcu.logger = new ConsoleLogger(LogLevel.Error, false);
     mcu.adc.channelValues = this.adc;
     this.ssi = new SsiFlash(mcu, this.options.flash_timing);

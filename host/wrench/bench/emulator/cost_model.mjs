@@ -29,7 +29,7 @@ export function modelXipCache(rp2040, clock, nanosPerCycle, missCycles) {
     clock.nanosCounter += missCycles * nanosPerCycle();
   };
   for (const name of ['readUint8', 'readUint16', 'readUint32']) {
-    const read = rp2040[name].bind(rp2040);
+    const read = core[name];
     core[name] = (address) => {
       address >>>= 0;
       if (address >>> 24 === 0x10) look(address);

@@ -5,6 +5,7 @@ protecting inputs, lets the governor decide and drives the motor. The loop moves
 and sleeps. The watchdog is fed by the tick, and only when the loop has come round since the last feed.
 """
 
+import gc
 import os
 import sys
 import time
@@ -27,6 +28,7 @@ VERSION = "0.1.0"
 
 _TICK_HZ = const(200)
 _TICK_MS = const(5)
+_TICK_US = const(5000)
 _STATUS_TICKS = const(8)  # 25 Hz
 _SLOW_TICKS = const(4)
 _PROVED_TICKS = const(2000)
@@ -89,6 +91,7 @@ class App:
         self.link = UsbLink(_TX_BYTES, _RX_BYTES)
         self.telemetry = telemetry.Telemetry(self.link)
         self.commands = commands.Commands(self.link, self.telemetry, self.handle)
+        self._schema_hash = wire.schema_hash()
         self._ready_mask = 1 << board.VIBRATION_INT1_PIN
         self._min_duty = board.MOTOR_MIN_DUTY_PERMILLE
         self._nominal_mv = board.MOTOR_SUPPLY_NOMINAL_MV
@@ -122,8 +125,7 @@ class App:
         if time.ticks_diff(now, self._last_us) > _LATE_US:
             self.overruns += 1
         self._last_us = now
-        n = sleep.ticks[0] + 1
-        sleep.ticks[0] = n
+        n = sleep.tick(_TICK_US)
         governor = self.governor
         inputs = self.inputs
         inputs.read()
@@ -155,15 +157,16 @@ class App:
         self._timer = Timer(freq=_TICK_HZ, mode=Timer.PERIODIC, callback=self.control)
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         self.governor.ready()
+        gc.collect()
         seen = 0
         while not self._leaving:
             self._loop_came_round = True
             while self.sampler.drain():
                 self._block()
-            if sleep.ticks[0] != seen:
-                seen = sleep.ticks[0]
+            if sleep.count() != seen:
+                seen = sleep.count()
                 self._housekeeping(seen)
-            sleep.until_tick_or_pin(sleep.TICKS_ADDRESS, seen, self._ready_mask)
+            sleep.until_due_or_pin(sleep.TICK_ADDRESS, self._ready_mask)
         self.motor.off()
         for _ in range(10):
             self.link.service()
@@ -239,7 +242,7 @@ class App:
             wire.VERSION,
             _image(),
             startup.reset_cause(),
-            wire.schema_hash(),
+            self._schema_hash,
             board.BOARD_HASH,
             _firmware_hash(),
             board.VIBRATION_RATE_HZ,

@@ -33,6 +33,12 @@ class Commands:
         self._length = 0
         self._too_long = False
         self.bad_frames = 0
+        self._codes = {}
+        self._sizes = {}
+        for kind, (_, fields) in wire.MESSAGES.items():
+            if kind >= wire.HELLO:
+                self._codes[kind] = wire.struct_format(fields)
+                self._sizes[kind] = struct.calcsize(self._codes[kind])
 
     def poll(self):
         """Handle whatever has arrived."""
@@ -76,17 +82,15 @@ class Commands:
             return
         kind = frame[0]
         sequence = frame[2] | (frame[3] << 8)
-        message = wire.MESSAGES.get(kind)
-        if message is None or kind < wire.HELLO:
+        size = self._sizes.get(kind, -1)
+        if size < 0:
             reason = UNKNOWN_COMMAND
+        elif size != length:
+            reason = WRONG_LENGTH
         else:
-            code = wire.struct_format(message[1])
-            if struct.calcsize(code) != length:
-                reason = WRONG_LENGTH
-            else:
-                argument = 0
-                if length:
-                    argument = struct.unpack_from(code, frame, wire.COMMAND_HEAD_BYTES)[0]
-                reason = self._handle(kind, argument)
+            argument = 0
+            if length:
+                argument = struct.unpack_from(self._codes[kind], frame, wire.COMMAND_HEAD_BYTES)[0]
+            reason = self._handle(kind, argument)
         if kind != wire.HEARTBEAT or reason != DONE:
             self._telemetry.reply(kind, reason, sequence)

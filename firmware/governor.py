@@ -35,9 +35,11 @@ LIMIT_RAMP = const(3)
 LIMIT_VIBRATION = const(4)
 LIMIT_SUPPLY = const(5)
 
-# A window above the limit takes this fraction off the speed; one below it gives back less, so that it settles.
-_BACK_OFF_PERMILLE = const(60)
-_GIVE_BACK_PERMILLE = const(5)
+# A window above the limit takes off a fraction of the speed that grows with the excess; one below it gives back less,
+# so that the speed settles under the limit instead of hunting around it.
+_BACK_OFF_LEAST_PERMILLE = const(10)
+_BACK_OFF_MOST_PERMILLE = const(60)
+_GIVE_BACK_PERMILLE = const(4)
 _SLOWEST_PERMILLE = const(350)
 
 
@@ -122,8 +124,10 @@ class Governor:
     def window(self, velocity_um_s):
         """A window of features has closed while the motor turns."""
         if velocity_um_s >= self._velocity_limit:
+            excess = (velocity_um_s - self._velocity_limit) * 250 // self._velocity_limit
+            back_off = min(max(excess, _BACK_OFF_LEAST_PERMILLE), _BACK_OFF_MOST_PERMILLE)
             held = min(self.vibration_permille, self.command_permille)
-            held -= held * _BACK_OFF_PERMILLE // 1000
+            held -= held * back_off // 1000
             self.vibration_permille = max(held, _SLOWEST_PERMILLE)
         elif velocity_um_s < self._velocity_release and self.vibration_permille < self.cap_permille:
             self.vibration_permille = min(self.vibration_permille + _GIVE_BACK_PERMILLE, self.cap_permille)

@@ -10,8 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
-from wrench.image import find
-from wrench.image.uf2 import flash_content
+from wrench.image import find, read_uf2
 from wrench.raw_repl import RawRepl
 
 SETTLE_S, MEASURE_S = 1.0, 2.0
@@ -21,7 +20,11 @@ TICKS_S = 200
 
 def script(port: str, chunk: int, seconds: int, read: bool) -> str:
     """The device program with its settings in front."""
-    link = resources.files("wrench_firmware").joinpath("usb_link.py").read_text() if port == "link" else ""
+    link = ""
+    if port == "link":
+        firmware = resources.files("wrench_firmware")
+        framing = firmware.joinpath("framing.py").read_text()
+        link = firmware.joinpath("usb_link.py").read_text().replace("from .framing import copy\n", framing)
     settings = f"PORT = {port!r}\nCHUNK = {chunk}\nSECONDS = {seconds}\nREAD = {read}\n"
     body = (Path(__file__).parent / "transport_device.py").read_text()
     return settings + link + body
@@ -87,7 +90,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--image", type=Path)
     image = find("stock", file=arguments.parse_args().image)
-    flash = flash_content(image.path)
+    flash = read_uf2(image.path)[1]
     for port in ("console", "link"):
         base = measure(flash, port, 0, read=True)
         print(f"{port:8} loop at {TICKS_S} Hz without traffic: {100 * base['busy']:.1f} % busy")

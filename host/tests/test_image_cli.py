@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from test_image_contents import make_image
 
 from wrench import image as images
-from wrench.cli.image import Display, image
+from wrench.cli.image import image
+from wrench.cli.progress import Display
 from wrench.image.progress import Step
 
 

@@ -4,72 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from wrench import image as images
+from wrench.cli.progress import showing
 from wrench.errors import ImageError
-
-
-class UserInterruptError(ImageError):
-    """The user ended it with Ctrl-C; the cache is left so that the next run goes on from there."""
-
-    exit_code = 130
-
-
-class Display:
-    """Shows steps on stderr: one live line for each phase, or plain lines where that is a file."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._phase = ""
-        self._quarter = -1
-        self._started_s = 0.0
-
-    def __call__(self, step: images.Step) -> None:
-        """Show a step."""
-        if step.phase != self._phase:
-            self._started_s, self._quarter = time.monotonic(), -1
-        first = step.phase != self._phase
-        self._phase = "" if step.done else step.phase
-        percent = "" if step.fraction is None or step.done else f"{step.fraction:4.0%} "
-        took_s = time.monotonic() - self._started_s
-        took = f" ({took_s:.0f} s)" if step.done and took_s >= 1 else ""
-        line = f"{step.phase:>9}: {percent}{step.text}{took}"
-        if self._live:
-            width = shutil.get_terminal_size().columns - 1
-            end = "\n" if step.done else ""
-            click.echo(f"\r\x1b[K{line if step.done else line[:width]}{end}", err=True, nl=False)
-            return
-        quarter = int((step.fraction or 0) * 4)
-        if first or step.done or quarter > self._quarter:
-            click.echo(line, err=True)
-        self._quarter = max(quarter, self._quarter)
-
-    def close(self) -> None:
-        """Leave the cursor on a fresh line."""
-        if self._live and self._phase:
-            click.echo(err=True)
-
-
-@contextmanager
-def _display(command: str) -> Iterator[Display]:
-    display = Display()
-    try:
-        yield display
-    except KeyboardInterrupt:
-        display.close()
-        raise UserInterruptError(
-            f"interrupted; run `wrench image {command}` again, it continues where it stopped"
-        ) from None
-    except BaseException:
-        display.close()
-        raise
 
 
 @click.group()
@@ -95,7 +36,7 @@ def get(file: Path | None, kind: str, as_json: bool) -> None:
 
     Prints the path of the checked image.
     """
-    with _display("get") as display:
+    with showing("image get") as display:
         found = images.find(kind, file, display)
     _show(found, as_json)
 
@@ -119,7 +60,7 @@ def build(kind: str, frozen: bool, output: Path | None, jobs: int | None, as_jso
     """
     if frozen and kind == "stock":
         raise click.UsageError("--frozen goes with --kind wrench only")
-    with _display("build") as display:
+    with showing("image build") as display:
         made = images.build("wrench-frozen" if frozen else kind, jobs=jobs, progress=display)
     if output is not None:
         try:
@@ -135,7 +76,7 @@ def build(kind: str, frozen: bool, output: Path | None, jobs: int | None, as_jso
 @_JSON
 def list_images(as_json: bool) -> None:
     """List the images in the cache, newest first."""
-    with _display("list") as display:
+    with showing("image list") as display:
         found = images.cached(display)
     if as_json:
         click.echo(json.dumps([it.to_json() for it in found], indent=2))

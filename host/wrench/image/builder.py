@@ -46,6 +46,7 @@ def build(
     jobs: int | None = None,
     firmware: Path | None = None,
     progress: Progress | None = None,
+    fresh: bool = False,
 ) -> Image:
     """Build an image, or return it from the cache when nothing that goes into it has changed.
 
@@ -54,13 +55,14 @@ def build(
         jobs: how many compilers run at once; by default one for each core.
         firmware: the directory to freeze as `wrench_firmware`; by default the installed package.
         progress: is called with each step.
+        fresh: compile everything again, whatever is cached; sources and toolchain are kept.
 
     Raises:
         ImageError: this machine cannot build it; the message says what to do instead.
     """
     report = progress or silent
     check_kind(kind)
-    ready = ready_built(kind, firmware, report)
+    ready = None if fresh else ready_built(kind, firmware, report)
     if ready is not None:
         report(Step("firmware", "nothing has changed, already built", done=True))
         return ready
@@ -74,7 +76,10 @@ def build(
         tools = toolchain.provide(report, log, lock)
         tree, files = sources.provide(report, log, lock)
         inputs = known_inputs(kind, firmware, tools.compiler, files)
-        ready = _matching(kind, inputs, report)  # another process may have built it meanwhile
+        if fresh:
+            shutil.rmtree(_work_dir(kind, tree, tools), ignore_errors=True)
+        # Another process may have built it meanwhile.
+        ready = None if fresh else _matching(kind, inputs, report)
         if ready is not None:
             return ready
         binary = _compile(

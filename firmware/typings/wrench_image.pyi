@@ -1,0 +1,4 @@
+KIND: str
+RAW_START: int
+RAW_LEN: int
+formatted: bool

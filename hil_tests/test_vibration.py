@@ -1,0 +1,24 @@
+"""What a failing bearing makes the board do."""
+
+
+def test_a_healthy_drill_runs_on_without_losing_a_sample(rig):
+    rig.run(700)
+    before = rig.bench.seen.devices[0]["overruns"]
+    rig.listen(15.0)
+    assert rig.mode == "running"
+    assert rig.bench.seen.devices[0]["overruns"] == before
+    assert rig.status.lost_samples == 0
+    assert rig.link.decoder.missing_frames == 0
+    assert rig.bench.seen.devices[0]["early_reads"] == 0
+
+
+def test_a_failing_bearing_is_slowed_down_then_stopped(make_rig):
+    rig = make_rig("demo")
+    rig.run(700)
+    assert rig.wait_for(lambda: rig.mode == "limiting", 25.0)
+    assert rig.status["limit"] == "bearing vibration"
+    assert rig.wait_for(lambda: rig.duty_at_pin < 0.5, 10.0)
+    assert rig.wait_for(lambda: rig.mode == "tripped", 30.0)
+    assert rig.fault == "vibration"
+    assert rig.duty_at_pin == 0.0
+    assert not rig.machine.reading.seized

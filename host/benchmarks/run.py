@@ -1,0 +1,200 @@
+"""`make bench`: every figure that the product promises, measured, beside its target.
+
+Figures of the chip are in device time; figures of the virtual bench are ratios within this run. Prints a table with the
+processor's model and writes build/bench.json: a list of {name, value, unit, target, met}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from wrench.bench.assemble import assemble, bare_flash
+from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
+from wrench.boards import load_board
+from wrench.deploy import deployment
+from wrench.flash import flash, restart
+from wrench.image import build, find
+from wrench.image.progress import silent
+from wrench.link import Link
+
+MISS_CYCLES = 50
+BOARD = load_board("pico-adxl345")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value; `target` is a comparison such as ">= 2.0", empty where there is none."""
+
+    name: str
+    value: float
+    unit: str
+    target: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is reached; None without one."""
+        if not self.target:
+            return None
+        sign, _, limit = self.target.partition(" ")
+        return {
+            ">=": self.value >= float(limit),
+            "<=": self.value <= float(limit),
+            "==": self.value == float(limit),
+        }[sign]
+
+
+def flashed() -> bytes:
+    """The content of a flash chip with the image and the firmware on it."""
+    with assemble(BOARD, bare_flash(find("stock"))).bench as bench:
+        console = bench.open(CONSOLE)
+        flash(console, deployment(BOARD))
+        return bench.read_flash()
+
+
+def started(bench: VirtualBench) -> Link:
+    """Power-up to a run at the derate cap."""
+    link = Link(bench.open(LINK))
+    link.hello()
+    while (frame := link.receive(1.0)) and not (frame.name == "status" and frame["flags"] & 8):
+        pass
+    link.run(1000)
+    return link
+
+
+def startup(content: bytes) -> Iterator[Figure]:
+    """Device time from power-up to the first frame."""
+    with assemble(BOARD, content).bench as bench:
+        link = Link(bench.open(LINK))
+        greeting = link.hello()
+        yield Figure("power-up to first telemetry", greeting.time_us / 1e6, "s of device time", "<= 1.0")
+
+
+def speed(content: bytes, seconds: float, miss_cycles: int) -> Iterator[Figure]:
+    """Real-time factor and busy fraction of a running drill."""
+    with assemble(BOARD, content, xip_miss_cycles=miss_cycles).bench as bench:
+        link = started(bench)
+        drain(bench, link, 6.0)
+        before = bench.seen
+        wall = time.perf_counter()
+        start = bench.now_s
+        drain(bench, link, seconds)
+        wall = time.perf_counter() - wall
+        after = bench.seen
+        assert before and after
+        span = bench.now_s - start
+        busy = 100 * (1 - (after.idle_ns - before.idle_ns) / (after.now_ns - before.now_ns))
+        model = "cache model on" if miss_cycles else "no cache model"
+        target = "" if miss_cycles else ">= 2.0"
+        yield Figure(f"virtual bench, {model}", span / wall, "x real time", target)
+        yield Figure(f"CPU busy, {model}", busy, "% of 125 MHz")
+
+
+def losses(content: bytes, minutes: float) -> Iterator[Figure]:
+    """Samples and frames lost over a long run."""
+    with assemble(BOARD, content).bench as bench:
+        link = started(bench)
+        drain(bench, link, 1.0)
+        assert bench.seen
+        before = bench.seen.devices[0]["overruns"]
+        drain(bench, link, 60 * minutes)
+        device = bench.seen.devices[0]
+        yield Figure(f"samples lost in {minutes:g} min", device["overruns"] - before, "samples", "== 0")
+        yield Figure("samples read twice or early", device["early_reads"], "samples", "== 0")
+        yield Figure("frames lost on the link", link.decoder.missing_frames + link.decoder.bad_frames, "frames", "== 0")
+
+
+def determinism(content: bytes) -> Iterator[Figure]:
+    """Two stepped runs with one seed: 1 where every serial byte is the same."""
+    digests = []
+    for _ in range(2):
+        digest = hashlib.sha256()
+        with assemble(BOARD, content, condition="demo", seed=7).bench as bench:
+            bench.on_step.append(lambda seen, d=digest: [d.update(data) for _, data in seen.serial])
+            drain(bench, started(bench), 10.0)
+        digests.append(digest.hexdigest())
+    yield Figure("two stepped runs byte-identical", float(digests[0] == digests[1]), "1 is yes", "== 1")
+
+
+def redeploy(content: bytes) -> Iterator[Figure]:
+    """Device time of `wrench flash` with everything there already, from the REPL on."""
+    with assemble(BOARD, content).bench as bench:
+        link = Link(bench.open(LINK))
+        link.hello()
+        link.command("maintenance")
+        bench.advance(1.0)
+        console = bench.open(CONSOLE)
+        begin = bench.now_s
+        report = flash(console, deployment(BOARD))
+        assert not report.changed
+        yield Figure("flash with nothing changed", bench.now_s - begin, "s of device time", "<= 1.0")
+        restart(console)
+
+
+def image() -> Iterator[Figure]:
+    """Wall time of building our own image, toolchain and sources present."""
+    build("wrench", progress=silent)
+    begin = time.perf_counter()
+    build("wrench", progress=silent, fresh=True)
+    yield Figure("image build, toolchain present", time.perf_counter() - begin, "s", "<= 90")
+
+
+def drain(bench: VirtualBench, link: Link, seconds: float) -> None:
+    """Let device time pass while frames are read."""
+    end = bench.now_s + seconds
+    while bench.now_s < end:
+        if link.receive(1.0) is None:
+            raise SystemExit("the board has fallen silent")
+
+
+def processor() -> str:
+    """The model of this machine's processor."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="device time of the loss figure")
+    parser.add_argument("--no-image", action="store_true", help="leave out the image build")
+    parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
+    arguments = parser.parse_args()
+    print(f"{processor()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}")
+    figures: list[Figure] = []
+
+    def take(measured: Iterator[Figure]) -> None:
+        for figure in measured:
+            figures.append(figure)
+            verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
+            print(f"{figure.name:42} {figure.value:10.4g} {figure.unit:18} {figure.target:8} {verdict}", flush=True)
+
+    content = flashed()
+    take(startup(content))
+    take(redeploy(content))
+    take(speed(content, 20.0, 0))
+    take(speed(content, 20.0, MISS_CYCLES))
+    take(determinism(content))
+    take(losses(content, arguments.minutes))
+    if not arguments.no_image:
+        take(image())
+    output = Path("build/bench.json")
+    output.parent.mkdir(exist_ok=True)
+    output.write_text(json.dumps([asdict(f) | {"met": f.met} for f in figures], indent=1) + "\n")
+    if arguments.check and any(f.met is False for f in figures):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
 """Wires the objects together and runs the loop.
 
-Two contexts share the core. The control tick (200 Hz, a timer's callback between two bytecodes of the loop) reads the
-protecting inputs, lets the governor decide and drives the motor. The loop moves samples, features, frames and commands,
-and sleeps. The watchdog is fed by the tick, and only when the loop has come round since the last feed.
+Two contexts share the core. The control tick (200 Hz, a timer's callback between two bytecodes of the
+loop) checks the protecting inputs, and at every fourth lets the governor decide the speed and drives
+the motor. The loop moves samples, features, frames and commands, and sleeps. The watchdog is fed by the
+tick, and only when the loop has come round since the last feed.
 """
 
 import gc
@@ -15,9 +16,9 @@ import micropython
 from machine import Pin, Timer
 from micropython import const
 
-from . import commands, protection, sleep, startup, telemetry, wire
+from . import commands, protection, sleep_rp2, startup, telemetry, wire
 from .features import Features
-from .governor import IDLE, TRIPPED, Governor
+from .governor import IDLE, LIMITING, STARTING, TRIPPED, Governor
 from .inputs import Inputs
 from .motor import make_motor
 from .protection import Protection
@@ -30,7 +31,8 @@ _TICK_HZ = const(200)
 _TICK_MS = const(5)
 _TICK_US = const(5000)
 _STATUS_TICKS = const(8)  # 25 Hz
-_SLOW_TICKS = const(4)
+_SPEED_MASK = const(3)
+_SPEED_MS = const(20)
 _PROVED_TICKS = const(2000)
 _WATCHDOG_MS = const(250)
 _LATE_US = const(6000)
@@ -112,61 +114,63 @@ class App:
 
     # ---- the control tick -------------------------------------------------------------------------------------------
     def control(self, _timer):
-        """Runs 200 times a second, between two bytecodes of whatever runs. An exception here stops the motor for good."""
+        """Runs 200 times a second, between two bytecodes of the loop. An exception stops the motor for good."""
         try:
-            self._control()
+            now = time.ticks_us()
+            if time.ticks_diff(now, self._last_us) > _LATE_US:
+                self.overruns += 1
+            self._last_us = now
+            n = sleep_rp2.tick(_TICK_US)
+            governor = self.governor
+            inputs = self.inputs
+            inputs.read()
+            turning = STARTING <= governor.mode <= LIMITING
+            fault = self.protection.check(inputs, turning, self._owned_by_link, _TICK_MS)
+            if fault and governor.mode != TRIPPED:
+                self.motor.off()
+                governor.trip(fault)
+            elif not turning:
+                self.motor.off()
+            if not n & _SPEED_MASK:
+                inputs.read_slow()
+                self._set_speed()
+            if self._loop_came_round and self._watchdog:
+                self._loop_came_round = False
+                self._watchdog.feed()
         except BaseException as error:
             self.motor.off()
             self.governor.trip(protection.EXCEPTION)
             self._exception = error
 
-    def _control(self):
-        now = time.ticks_us()
-        if time.ticks_diff(now, self._last_us) > _LATE_US:
-            self.overruns += 1
-        self._last_us = now
-        n = sleep.tick(_TICK_US)
-        governor = self.governor
-        inputs = self.inputs
-        inputs.read()
-        if not n % _SLOW_TICKS:
-            inputs.read_slow()
-        fault = self.protection.check(inputs, governor.turning, self._owned_by_link, _TICK_MS)
-        if fault and governor.mode != TRIPPED:
+    def _set_speed(self):
+        """50 times a second: what the governor wants, onto the pin; scaled down where the supply is above nominal."""
+        duty = self.governor.tick(_SPEED_MS)
+        if not duty:
             self.motor.off()
-            governor.trip(fault)
-        command = governor.tick(_TICK_MS)
-        if command:
-            duty = command
-            supply = inputs.supply_mv
-            if supply > self._nominal_mv:
-                duty = command * self._nominal_mv // supply
-            self.motor.drive(max(duty, self._min_duty))
-        else:
-            self.motor.off()
-        if self._loop_came_round and self._watchdog:
-            self._loop_came_round = False
-            self._watchdog.feed()
+            return
+        supply = self.inputs.supply_mv
+        if supply > self._nominal_mv:
+            duty = duty * self._nominal_mv // supply
+        self.motor.drive(duty if duty > self._min_duty else self._min_duty)
 
     # ---- the loop ---------------------------------------------------------------------------------------------------
     def run(self):
         """Operate until maintenance is asked for; then reset into it."""
-        self.telemetry_greeting()
+        gc.collect()
         self._start_sensor()
         self._last_us = time.ticks_us()
         self._timer = Timer(freq=_TICK_HZ, mode=Timer.PERIODIC, callback=self.control)
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         self.governor.ready()
-        gc.collect()
         seen = 0
         while not self._leaving:
             self._loop_came_round = True
             while self.sampler.drain():
                 self._block()
-            if sleep.count() != seen:
-                seen = sleep.count()
+            if sleep_rp2.count() != seen:
+                seen = sleep_rp2.count()
                 self._housekeeping(seen)
-            sleep.until_due_or_pin(sleep.TICK_ADDRESS, self._ready_mask)
+            sleep_rp2.until_due_or_pin(sleep_rp2.TICK_ADDRESS, self._ready_mask)
         self.motor.off()
         for _ in range(10):
             self.link.service()
@@ -326,7 +330,7 @@ def main():
         App(board, motor).run()
     except BaseException as error:
         motor.off()
-        sys.print_exception(error)
+        sys.print_exception(error)  # pyright: ignore[reportAttributeAccessIssue]
         raise
     finally:
         motor.off()

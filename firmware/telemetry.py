@@ -37,7 +37,8 @@ def _stamp(frame: ptr8):
 
 
 class Telemetry:
-    """One stream of frames over one link. `dropped_frames` counts those that the link had no room for."""
+    """One stream of frames over one link. Nothing is sent, or counted, while no host listens;
+    `dropped_frames` counts those that an open link had no room for."""
 
     def __init__(self, link):
         self._link = link
@@ -51,6 +52,8 @@ class Telemetry:
             self._formats[kind] = wire.struct_format(fields)
 
     def _finish(self, kind, payload_bytes):
+        if not self._link.open:
+            return
         frame = self._frame
         struct.pack_into("<BBH", frame, 0, kind, 0, self._sequence)
         _stamp(frame)

@@ -91,7 +91,7 @@ class UsbLink:
         self._buffers = (console.desc_dev, config)
         strings = {console.str_max: name}
         device.active(False)
-        device.builtin_driver = console
+        device.builtin_driver = console  # pyright: ignore[reportAttributeAccessIssue]
         device.config(
             console.desc_dev,
             config,

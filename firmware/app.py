@@ -84,6 +84,7 @@ class App:
             board.RAMP_DOWN_PERMILLE_PER_S,
             board.VELOCITY_LIMIT_UM_S,
             board.VELOCITY_HYSTERESIS_UM_S,
+            board.MOTOR_RATED_SPEED_RPM if board.TACHO_PIN is not None else 0,
         )
         self.inputs = Inputs(board)
         self.protection = Protection(board)
@@ -144,10 +145,10 @@ class App:
 
     def _set_speed(self):
         """50 times a second: what the governor wants, onto the pin; scaled down where the supply is above nominal."""
-        duty = self.governor.tick(_SPEED_MS)
-        if not duty:
+        if not self.governor.tick(_SPEED_MS):
             self.motor.off()
             return
+        duty = self.governor.duty(self.inputs.speed_rpm, _SPEED_MS)
         supply = self.inputs.supply_mv
         if supply > self._nominal_mv:
             duty = duty * self._nominal_mv // supply
@@ -201,6 +202,8 @@ class App:
 
     def _housekeeping(self, n):
         self.commands.poll()
+        if self._owned_by_link and not self.link.open:
+            self.protection.link_closed()
         self._report_changes()
         if not n % _STATUS_TICKS:
             self.telemetry.status(

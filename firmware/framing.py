@@ -4,6 +4,7 @@ The host uses libraries for both (`binascii.crc32`, `cobs`); the tests hold thes
 """
 
 import array
+import sys
 
 import micropython
 
@@ -22,11 +23,8 @@ CRC_TABLE = _crc_table()
 
 
 @micropython.viper
-def append_crc(data: ptr8, count: int, table: ptr32) -> int:
-    """Write the CRC-32/ISO-HDLC of the first `count` bytes behind them; returns the new length.
-
-    28 cycles a byte (RP2040, from SRAM).
-    """
+def append_crc_reference(data: ptr8, count: int, table: ptr32) -> int:
+    """Write the CRC-32/ISO-HDLC of the first `count` bytes behind them; returns the new length."""
     crc = -1
     i = 0
     while i < count:
@@ -60,8 +58,11 @@ def crc_matches(data: ptr8, count: int, table: ptr32) -> int:
 
 
 @micropython.viper
-def cobs_encode(source: ptr8, count: int, target: ptr8, at: int) -> int:
-    """Encode `count` bytes to `target[at:]` with the closing 0x00; returns the end. Needs count + count/254 + 2 bytes."""
+def cobs_encode_reference(source: ptr8, count: int, target: ptr8, at: int) -> int:
+    """Encode `count` bytes to `target[at:]` with the closing 0x00; returns the end.
+
+    Needs count + count // 254 + 2 bytes there.
+    """
     mark = at
     at += 1
     run = 1
@@ -88,7 +89,10 @@ def cobs_encode(source: ptr8, count: int, target: ptr8, at: int) -> int:
 
 @micropython.viper
 def cobs_decode(data: ptr8, count: int) -> int:
-    """Decode `count` bytes (without the closing 0x00) in place; returns the length, or -1 where they are not COBS."""
+    """Decode `count` bytes (without the closing 0x00) in place.
+
+    Returns the length, or -1 where they are not COBS.
+    """
     read = 0
     write = 0
     while read < count:
@@ -122,9 +126,17 @@ def find_zero(data: ptr8, start: int, end: int) -> int:
 
 
 @micropython.viper
-def copy(source: ptr8, start: int, target: ptr8, at: int, count: int):
+def copy_reference(source: ptr8, start: int, target: ptr8, at: int, count: int):
     """Copy `count` bytes of `source[start:]` to `target[at:]`."""
     i = 0
     while i < count:
         target[at + i] = source[start + i]
         i += 1
+
+
+if sys.platform == "rp2":
+    from .kernels_rp2 import append_crc, cobs_encode, copy
+else:
+    append_crc = append_crc_reference
+    cobs_encode = cobs_encode_reference
+    copy = copy_reference

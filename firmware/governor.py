@@ -53,6 +53,7 @@ class Governor:
         ramp_down_permille_s,
         velocity_limit_um_s,
         velocity_hysteresis_um_s,
+        rated_rpm=0,
     ):
         self.cap_permille = min(derate_cap_permille, HARD_CAP_PERMILLE)
         self._ramp_up = ramp_up_permille_s
@@ -67,6 +68,8 @@ class Governor:
         self.ceiling_permille = self.cap_permille
         self.vibration_permille = self.cap_permille
         self._micro = 0  # the command in millionths: a ramp moves less than 1/1000 a tick
+        self._rated_rpm = rated_rpm
+        self._trim_micro = 0
 
     def ready(self):
         """The self-test is done."""
@@ -120,6 +123,7 @@ class Governor:
         self.command_permille = 0
         self.operator_permille = 0
         self._micro = 0
+        self._trim_micro = 0
 
     def window(self, velocity_um_s):
         """A window of features has closed while the motor turns."""
@@ -159,6 +163,8 @@ class Governor:
             if micro < target:
                 micro = target
         self._micro = micro
+        if limit == LIMIT_RAMP and wanted == self.vibration_permille < self.cap_permille:
+            limit = LIMIT_VIBRATION  # it gives back in steps; the ramp between them binds nothing
         self.limit = limit
         if limit == LIMIT_VIBRATION:
             self.mode = LIMITING
@@ -166,3 +172,15 @@ class Governor:
             self.mode = RUNNING
         self.command_permille = micro // 1000
         return self.command_permille
+
+    def duty(self, speed_rpm, elapsed_ms):
+        """The duty in 1/1000 for the present command, where the shaft turns at `speed_rpm`.
+
+        A lightly loaded motor turns faster than its duty says; what is above the command is integrated away within a
+        second or so. Nothing is ever added: without a tacho, or under load, the duty is the command.
+        """
+        if self._rated_rpm:
+            excess = speed_rpm * 1000 // self._rated_rpm - self.command_permille
+            trim = self._trim_micro + excess * elapsed_ms * 2
+            self._trim_micro = min(max(trim, 0), self._micro)
+        return self.command_permille - self._trim_micro // 1000

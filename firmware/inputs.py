@@ -103,8 +103,11 @@ class Inputs:
         edges = _tacho[_EDGES]
         last = _tacho[_LAST_US]
         if edges == self._edges_before:
-            if (_now_us() - last) & 0x3FFFFFFF > _STANDSTILL_US:
+            waited = (_now_us() - last) & 0x3FFFFFFF
+            if waited > _STANDSTILL_US:
                 self.speed_rpm = 0
+            elif waited > 20000:  # it cannot be faster than this, or an edge would have come
+                self.speed_rpm = min(self.speed_rpm, 60000000 // waited // self._pulses)
             return
         span = (last - self._edge_us_before) & 0x3FFFFFFF
         turned = edges - self._edges_before

@@ -65,6 +65,10 @@ class Protection:
         """The operator who owns the run is there."""
         self._since_heartbeat_ms = 0
 
+    def link_closed(self):
+        """The operator's port is closed: no heartbeat can come."""
+        self._since_heartbeat_ms = self._link_timeout_ms
+
     def window(self, velocity_um_s, peak_mg, window_ms):
         """A window of settled features has closed. Its delay is how long it has been above, windows included."""
         self.velocity_um_s = velocity_um_s
@@ -96,7 +100,7 @@ class Protection:
             return OVER_TEMPERATURE
         if self._supply_trip and self._supply.update(inputs.supply_mv < self._supply_trip, elapsed_ms):
             return BROWN_OUT
-        if owned_by_link and self._since_heartbeat_ms > self._link_timeout_ms:
+        if owned_by_link and self._since_heartbeat_ms >= self._link_timeout_ms:
             return LINK_LOST
         return NONE
 

@@ -48,10 +48,12 @@ class Telemetry:
         self.dropped_frames = 0
         self.lost_samples = 0
         self._formats = {}
+        self._bytes = {}
         for kind, (_, fields) in wire.MESSAGES.items():
             self._formats[kind] = wire.struct_format(fields)
+            self._bytes[kind] = struct.calcsize(self._formats[kind])
 
-    def _finish(self, kind, payload_bytes):
+    def _finish(self, kind, tail_bytes=0):
         if not self._link.open:
             return
         frame = self._frame
@@ -59,7 +61,7 @@ class Telemetry:
         _stamp(frame)
         struct.pack_into("<HH", frame, _DROPPED, self.dropped_frames & 0xFFFF, self.lost_samples & 0xFFFF)
         self._sequence = (self._sequence + 1) & 0xFFFF
-        length = framing.append_crc(frame, wire.DATA_HEAD_BYTES + payload_bytes, framing.CRC_TABLE)
+        length = framing.append_crc(frame, wire.DATA_HEAD_BYTES + self._bytes[kind] + tail_bytes, framing.CRC_TABLE)
         length = framing.cobs_encode(frame, length, self._coded, 0)
         if not self._link.write(self._coded, length):
             self.dropped_frames += 1
@@ -68,7 +70,7 @@ class Telemetry:
         """Who this is; `fields` in the order of `wire.GREETING`."""
         code = self._formats[wire.GREETING]
         struct.pack_into(code, self._frame, wire.DATA_HEAD_BYTES, *fields)
-        self._finish(wire.GREETING, struct.calcsize(code))
+        self._finish(wire.GREETING)
 
     def status(self, governor, motor, inputs, features, flags, overruns, bad_frames):
         """How it stands."""
@@ -92,7 +94,7 @@ class Telemetry:
             overruns & 0xFFFF,
             bad_frames & 0xFFFF,
         )
-        self._finish(wire.STATUS, 32)
+        self._finish(wire.STATUS)
 
     def features(self, features, window_ms):
         """A window has closed."""
@@ -120,22 +122,22 @@ class Telemetry:
             velocity[1],
             velocity[2],
         )
-        self._finish(wire.FEATURES, 36)
+        self._finish(wire.FEATURES)
 
     def event(self, code, detail, value):
         """Something has happened."""
         struct.pack_into(self._formats[wire.EVENT], self._frame, wire.DATA_HEAD_BYTES, code, detail, value)
-        self._finish(wire.EVENT, 8)
+        self._finish(wire.EVENT)
 
     def reply(self, command, reason, sequence):
         """The answer to a command."""
         struct.pack_into(self._formats[wire.REPLY], self._frame, wire.DATA_HEAD_BYTES, command, reason, sequence)
-        self._finish(wire.REPLY, 4)
+        self._finish(wire.REPLY)
 
     def waveform(self, first_sample, samples, count, scale_ug):
         """One block of raw x, y, z counts."""
         at = wire.DATA_HEAD_BYTES
         struct.pack_into(self._formats[wire.WAVEFORM], self._frame, at, first_sample, count, scale_ug)
-        at += 8
+        at += self._bytes[wire.WAVEFORM]
         self._frame[at : at + 6 * count] = samples
-        self._finish(wire.WAVEFORM, 8 + 6 * count)
+        self._finish(wire.WAVEFORM, 6 * count)

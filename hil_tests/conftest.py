@@ -78,6 +78,12 @@ class Rig:
         return str(self.status["fault"]) if self.status else "unknown"
 
     @property
+    def plant_speed_rpm(self) -> float:
+        """The shaft's true speed."""
+        assert self.machine.reading is not None
+        return self.machine.reading.speed_rpm
+
+    @property
     def duty_at_pin(self) -> float:
         """Duty on the PWM pin, 0 where the driver is not enabled, as a logic analyser sees it."""
         seen = self.bench.seen

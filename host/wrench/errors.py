@@ -9,7 +9,8 @@
     ├── PortError               5   a port is missing, busy or gone
     ├── LinkError               6   the board does not answer as a Wrench board
     │   └── RefusedError        7   the board answered, and said no
-    └── FlashError              8   installing the firmware failed
+    ├── FlashError              8   installing the firmware failed
+    └── RunEndedError           9   a run ended otherwise than its owner asked
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code.
@@ -62,3 +63,9 @@ class FlashError(WrenchError):
     """The firmware could not be installed; the board is left in a state from which flashing works."""
 
     exit_code = 8
+
+
+class RunEndedError(WrenchError):
+    """The board has tripped, or somebody at it has stopped the motor."""
+
+    exit_code = 9

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import errno
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 import serial
 from serial.tools import list_ports
 
 from wrench.bench import registry
 from wrench.errors import PortError
+from wrench.tcp_port import TcpPort
 
 # Raspberry Pi's USB vendor, and MicroPython's product on an RP2040.
 _VENDOR, _PRODUCT = 0x2E8A, 0x0005
+_LOOK_EVERY_S = 0.05
+_STARTING_S, _SHORTLY_S = 5.0, 2.0
+_T = TypeVar("_T")
 
 
 class Port(Protocol):
     """The part of pyserial's interface that Wrench uses."""
 
-    timeout: float | None
-
+    @property
+    def timeout(self) -> float | None: ...
+    @timeout.setter
+    def timeout(self, seconds: float | None, /) -> None: ...
     @property
     def port(self) -> str | None: ...
     @property
@@ -31,46 +41,39 @@ class Port(Protocol):
 
 @dataclass(frozen=True)
 class BoardPorts:
-    """Where a board's two serial functions are; `link` is None while only the console shows."""
+    """Where a board's two serial functions are; None for one that does not show now.
+
+    `key` stays the same while ports vanish and come back; it is empty for a port that belongs to
+    nothing known. `board` is the path of the board's file where the bench tells it.
+    """
 
     title: str
     console: str | None
     link: str | None
+    key: str = ""
+    board: str | None = None
 
 
 def attached() -> list[BoardPorts]:
     """Boards on USB and running virtual benches."""
-    found = [BoardPorts(b.title, b.console, b.link) for b in registry.running()]
-    boards: dict[str, dict[int, str]] = {}
-    for info in list_ports.comports():
-        if (info.vid, info.pid) != (_VENDOR, _PRODUCT):
-            continue
-        # Linux: "1-1.2:1.0"; elsewhere the serial number keeps one board's ports together, in order of name.
-        place, _, interface = (info.location or "").partition(":")
-        key = place or info.serial_number or info.device
-        functions = boards.setdefault(key, {})
-        number = int(interface.rpartition(".")[2]) if interface else 2 * len(functions)
-        functions[number] = info.device
-    for key, functions in boards.items():
-        devices = [functions[n] for n in sorted(functions)]
-        found.append(BoardPorts(f"board at USB {key}", devices[0], devices[1] if len(devices) > 1 else None))
-    return found
+    return [_shown(bench) for bench in registry.running()] + _on_usb()
 
 
 def choose(port: str | None) -> BoardPorts:
-    """The board that `port` belongs to; with None, the only one attached."""
-    boards = attached()
+    """The board that `port` belongs to; with None, the only one attached.
+
+    A port that belongs to no board is taken as both its console and its link. Raises PortError
+    where None could mean none or several.
+    """
     if port is None:
-        if not boards:
-            raise PortError(
-                "no board is attached; plug one in, or start an emulated one in another terminal with `wrench bench up`"
-            )
-        if len(boards) > 1:
-            names = ", ".join(str(b.link or b.console) for b in boards)
-            raise PortError(f"{len(boards)} boards are attached ({names}); say which one with --port")
-        return boards[0]
-    for board in boards:
-        if port in (board.console, board.link):
+        return _only(attached())
+    for bench in registry.running():
+        if port in (bench.console, bench.link):
+            return _shown(bench)
+        if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
+            return _shown(bench, pty=True)
+    for board in _on_usb():
+        if _same(port, (board.console, board.link)):
             return board
     return BoardPorts(port, port, port)
 
@@ -78,22 +81,231 @@ def choose(port: str | None) -> BoardPorts:
 def open_port(url: str | None, what: str = "port") -> Port:
     """Open a device name or any pyserial URL; raises PortError with what to do."""
     if url is None:
-        raise PortError(f"the board shows no {what}; is its firmware running? `wrench flash` installs it")
+        raise PortError(
+            f"the board shows no {what}; is its firmware running? `wrench flash` installs it"
+        )
+    if url.startswith("socket://"):
+        return TcpPort(url)
+    only: dict[str, Any] = {} if "://" in url else {"exclusive": True}
     try:
-        return serial.serial_for_url(url, timeout=1.0, exclusive=True)  # pyright: ignore[reportReturnType]
-    except (ValueError, NotImplementedError):
-        try:
-            return serial.serial_for_url(url, timeout=1.0)  # pyright: ignore[reportReturnType]
-        except (serial.SerialException, OSError, ValueError) as error:
-            raise _port_error(url, error) from error
-    except (serial.SerialException, OSError) as error:
+        return SerialPort(serial.serial_for_url(url, timeout=1.0, write_timeout=5.0, **only))
+    except (serial.SerialException, OSError, ValueError) as error:
         raise _port_error(url, error) from error
 
 
+class SerialPort:
+    """A pyserial port whose every failure is a PortError."""
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+
+    @property
+    def port(self) -> str | None:
+        """Its name."""
+        return self._device.port
+
+    @property
+    def timeout(self) -> float | None:
+        """Of `read`, in seconds of the clock; None waits for ever."""
+        return self._device.timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        if seconds != self._device.timeout:
+            self._guarded(lambda: setattr(self._device, "timeout", seconds))
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that `read` returns without waiting."""
+        return self._guarded(lambda: self._device.in_waiting)
+
+    def inWaiting(self) -> int:  # noqa: N802  (pyserial's old name, which mpremote uses)
+        """Same as `in_waiting`."""
+        return self.in_waiting
+
+    def read(self, size: int = 1) -> bytes:
+        """`size` bytes, or fewer when `timeout` passes before they have come."""
+        return self._guarded(lambda: self._device.read(size))
+
+    def write(self, data: bytes) -> int | None:
+        """Send all of `data`."""
+        return self._guarded(lambda: self._device.write(data))
+
+    def reset_input_buffer(self) -> None:
+        """Forget what has come."""
+        self._guarded(self._device.reset_input_buffer)
+
+    def close(self) -> None:
+        """Close it; one that has gone closes too."""
+        try:
+            self._device.close()
+        except (serial.SerialException, OSError):
+            return
+
+    def _guarded(self, action: Callable[[], _T]) -> _T:
+        try:
+            return action()
+        except serial.SerialTimeoutException as error:
+            raise PortError(
+                f"{self.port} takes no more bytes; unplug the board and plug it in again"
+            ) from error
+        # pyserial raises TypeError where another thread or an error has closed it meanwhile.
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise PortError(
+                f"{self.port} has gone (the board was reset or unplugged); try again"
+            ) from error
+
+
+class BoardConnection:
+    """One board, whose ports may vanish, come back, and have other names then.
+
+    `port` as in `choose`. Times are seconds of the clock.
+    """
+
+    def __init__(self, port: str | None = None) -> None:
+        self._asked = port
+        self._known = choose(port)
+
+    @property
+    def title(self) -> str:
+        """A name for messages."""
+        return self._known.title
+
+    @property
+    def board(self) -> str | None:
+        """Path of the board's file, where a bench tells it."""
+        return self._known.board
+
+    def look(self) -> BoardPorts:
+        """Where the board's ports are now."""
+        known = self._known
+        if not known.key:
+            return known
+        pty = self._asked is not None and "://" not in self._asked
+        boards = [_shown(bench, pty=pty) for bench in registry.running()] + _on_usb()
+        for board in boards:
+            if board.key == known.key:
+                return board
+        return replace(known, console=None, link=None)
+
+    def open_console(self, timeout_s: float | None = None) -> Port:
+        """Open the REPL's port; waits that long for it to appear, by default as long as a board
+        takes to start. Raises PortError."""
+        return self._open(lambda ports: ports.console, "console", timeout_s)
+
+    def open_link(self, timeout_s: float | None = None) -> Port:
+        """Open the link's port; waits that long for it to appear, by default as long as a board
+        takes to start. Raises PortError."""
+        return self._open(lambda ports: ports.link, "link", timeout_s)
+
+    def wait_for(self, condition: Callable[[BoardPorts], bool], timeout_s: float) -> bool:
+        """Wait until the board's ports are so; False when the time is over."""
+        until = time.monotonic() + timeout_s
+        while not condition(self.look()):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_LOOK_EVERY_S)
+        return True
+
+    def _open(
+        self, which: Callable[[BoardPorts], str | None], what: str, timeout_s: float | None
+    ) -> Port:
+        started = time.monotonic()
+        while True:
+            ports = self.look()
+            # A board that shows its console is about to show the link too, or is in maintenance.
+            shows = ports.console is not None
+            until = started + (timeout_s or (_SHORTLY_S if shows else _STARTING_S))
+            try:
+                return open_port(which(ports), what)
+            except PortError as error:
+                # Until the system has set a new port up, it may be there and not yet for us.
+                if time.monotonic() >= until or not self._known.key:
+                    raise self._explained(ports, which(ports), error) from error
+            time.sleep(_LOOK_EVERY_S)
+
+    def _explained(self, ports: BoardPorts, url: str | None, error: PortError) -> PortError:
+        if url is not None:
+            return error
+        if ports.console is not None:
+            return PortError(
+                f"{self.title} shows its console and no link: it is in maintenance, or has no "
+                "firmware; `wrench flash` installs it and starts it"
+            )
+        return PortError(f"{self.title} shows no port; is it powered, or still starting? Try again")
+
+
+def wait_until_gone(port: Port, timeout_s: float) -> bool:
+    """Read what comes until the port vanishes; False when it is still there after that time."""
+    until = time.monotonic() + timeout_s
+    try:
+        while (left_s := until - time.monotonic()) > 0.0:
+            port.timeout = min(left_s, 0.2)
+            port.read(1)
+            port.read(port.in_waiting)
+    except PortError:
+        return True
+    return False
+
+
+def _only(boards: list[BoardPorts]) -> BoardPorts:
+    if not boards:
+        raise PortError(
+            "no board is attached; plug one in, or start an emulated one in another terminal with "
+            "`wrench bench up`"
+        )
+    if len(boards) > 1:
+        names = ", ".join(f"{board.title}: {board.link or board.console}" for board in boards)
+        raise PortError(f"{len(boards)} boards are attached ({names}); say which one with --port")
+    return boards[0]
+
+
+def _shown(bench: registry.RunningBench, pty: bool = False) -> BoardPorts:
+    console, link = (bench.console_pty, bench.link_pty) if pty else (bench.console, bench.link)
+    return BoardPorts(
+        bench.title,
+        console if bench.functions > 0 else None,
+        link if bench.functions > 1 else None,
+        f"bench {bench.pid}",
+        bench.board,
+    )
+
+
+def _on_usb() -> list[BoardPorts]:
+    boards: dict[str, dict[int, str]] = {}
+    for info in list_ports.comports():
+        if (info.vid, info.pid) != (_VENDOR, _PRODUCT):
+            continue
+        # Linux: "1-1.2:1.0"; elsewhere the serial number keeps one board's ports together, in order
+        # of name.
+        place, _, interface = (info.location or "").partition(":")
+        key = place if interface else info.serial_number or place or info.device
+        functions = boards.setdefault(key, {})
+        number = int(interface.rpartition(".")[2]) if interface else 2 * len(functions)
+        functions[number] = info.device
+    found: list[BoardPorts] = []
+    for key, functions in boards.items():
+        link = next((functions[number] for number in sorted(functions) if number > 0), None)
+        found.append(BoardPorts(f"the board at USB {key}", functions.get(0), link, f"usb {key}"))
+    return found
+
+
+def _same(port: str, names: tuple[str | None, ...]) -> bool:
+    """True where `port` is one of the names, or leads to the same device."""
+    real = os.path.realpath(port)
+    return any(name in (port, real) or real == os.path.realpath(name) for name in names if name)
+
+
 def _port_error(url: str, error: Exception) -> PortError:
+    number = getattr(error, "errno", None)
     text = str(error).lower()
-    if "busy" in text or "lock" in text or "exclusive" in text:
+    if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in text or "busy" in text:
         return PortError(f"{url} is in use by another program; close that one and try again")
-    if "permission" in text:
-        return PortError(f"no permission to open {url}; add yourself to the group that owns it (often `dialout`)")
-    return PortError(f"cannot open {url}; check the name, or list what is attached with `wrench boards`")
+    if number in (errno.EACCES, errno.EPERM) or "permission" in text or "access is denied" in text:
+        return PortError(
+            f"no permission to open {url}; add yourself to the group that owns it (often "
+            "`dialout`), or close the program that has it"
+        )
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
+        return PortError(f"there is no {url}; plug the board in, or leave out --port")
+    return PortError(f"cannot open {url}; check the name, or leave out --port")

@@ -1,61 +1,80 @@
-"""Which virtual benches run on this machine: each leaves a small file, by which the other commands find its ports."""
+"""Which virtual benches run on this computer: each leaves a small file by which other commands find
+its ports, and holds a lock beside it, so that the file of a killed one is known to be stale."""
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from wrench.bench.lock import hold, is_held
 from wrench.cache import cache_folder
+from wrench.errors import BenchError
 
 
 @dataclass(frozen=True)
 class RunningBench:
-    """A bench in another process; `console` and `link` are pyserial URLs."""
+    """A bench in another process.
+
+    `console` and `link` are pyserial URLs, `console_pty` and `link_pty` device paths where it has
+    them. `board` is the path of the board's file. `functions` says how many serial functions the
+    board shows now: 0 none, 1 the console, 2 the link as well.
+    """
 
     pid: int
     title: str
+    board: str
     console: str
     link: str
+    functions: int = 0
+    console_pty: str | None = None
+    link_pty: str | None = None
 
 
-def register(bench: RunningBench) -> Path:
-    """Make a bench known; the caller removes the file when the bench ends."""
-    path = cache_folder("benches") / f"{bench.pid}.json"
-    staged = path.with_suffix(".new")
-    staged.write_text(json.dumps(asdict(bench)))
-    staged.replace(path)
-    return path
+class Registration:
+    """Makes a bench known until `withdraw`, or until its process ends."""
+
+    def __init__(self, bench: RunningBench) -> None:
+        self.bench = bench
+        self._path = cache_folder("benches") / f"{bench.pid}.json"
+        lock = hold(self._path.with_suffix(".lock"))
+        if lock is None:
+            raise BenchError("a bench of this process is registered already; withdraw it first")
+        self._lock = lock
+        self._write()
+
+    def shows(self, functions: int) -> None:
+        """Tell how many serial functions the board shows now."""
+        if functions != self.bench.functions:
+            self.bench = replace(self.bench, functions=functions)
+            self._write()
+
+    def withdraw(self) -> None:
+        """The bench has ended."""
+        self._path.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _write(self) -> None:
+        staged = self._path.with_suffix(".new")
+        staged.write_text(json.dumps(asdict(self.bench)))
+        staged.replace(self._path)
 
 
 def running() -> list[RunningBench]:
-    """Every bench whose process lives; files of dead ones are removed."""
+    """Every bench whose process lives, in the order of their process numbers; files of dead ones
+    are removed."""
     found: list[RunningBench] = []
-    for path in sorted(cache_folder("benches").glob("*.json")):
+    for path in cache_folder("benches").glob("*.json"):
+        if not is_held(path.with_suffix(".lock")):
+            _forget(path)
+            continue
         try:
-            bench = RunningBench(**json.loads(path.read_text()))
+            found.append(RunningBench(**json.loads(path.read_text())))
         except (OSError, ValueError, TypeError):
             continue
-        if _alive(bench.pid):
-            found.append(bench)
-        else:
-            path.unlink(missing_ok=True)
-    return found
+    return sorted(found, key=lambda bench: bench.pid)
 
 
-def _alive(pid: int) -> bool:
-    if os.name == "nt":
-        import ctypes
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # pyright: ignore[reportAttributeAccessIssue]
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)  # pyright: ignore[reportAttributeAccessIssue]
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _forget(path: Path) -> None:
+    for name in path.parent.glob(f"{path.stem}[.-]*"):
+        name.unlink(missing_ok=True)

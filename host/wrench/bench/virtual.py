@@ -37,6 +37,18 @@ class Surroundings(Protocol):
         ...
 
 
+class SerialEnd(Protocol):
+    """The host's end of one serial function."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the board."""
+        ...
+
+    def lost(self) -> None:
+        """The board has gone from the bus; the end detaches itself."""
+        ...
+
+
 class VirtualBench:
     """An emulated board and its surroundings.
 
@@ -68,7 +80,7 @@ class VirtualBench:
         self._usb_plugged: bool | None = None
         self._power: bool | None = None
         self._outgoing: dict[int, bytes] = {}
-        self._ports: dict[int, BenchPort] = {}
+        self._ports: dict[int, SerialEnd] = {}
         self._wanted: list[tuple[bool, bool]] = [(False, True), (False, True)]
         self.on_step: list[Callable[[StepSeen], None]] = []
         self.resets: list[tuple[float, int]] = []
@@ -85,9 +97,17 @@ class VirtualBench:
         """Run for this much device time, rounded up to whole steps."""
         steps = max(1, round(duration_s * 1e9 / self._step_ns))
         for _ in range(steps):
-            self._submit()
-            if self._inflight > 1:
-                self._collect()
+            self.step()
+        self.settle()
+
+    def step(self) -> None:
+        """Begin a step and take what the one before it did, so that both processes are at work."""
+        self._submit()
+        if self._inflight > 1:
+            self._collect()
+
+    def settle(self) -> None:
+        """Wait for the step that `step` has begun."""
         while self._inflight:
             self._collect()
 
@@ -98,7 +118,8 @@ class VirtualBench:
         self._inputs, self._outgoing = [], {}
         self._usb_plugged = self._power = None
         if self.surroundings:
-            self.surroundings.step(request, self._submitted_ns, self._history[0])
+            # Two steps before, whether or not the last one has been collected.
+            self.surroundings.step(request, self._submitted_ns, self._history[self._inflight - 2])
         self._emulator.submit(request)
         self._submitted_ns += self._step_ns
         self._inflight += 1
@@ -109,12 +130,12 @@ class VirtualBench:
         self._history.append(seen)
         self.seen = seen
         self.resets += seen.resets
-        if seen.detached:
-            for port in list(self._ports.values()):
-                port.lost()
         for index, data in seen.serial:
             if index in self._ports:
                 self._ports[index].received(data)
+        if seen.detached:
+            for port in list(self._ports.values()):
+                port.lost()
         for watcher in self.on_step:
             watcher(seen)
 
@@ -144,16 +165,27 @@ class VirtualBench:
 
     def read_flash(self) -> bytes:
         """The flash chip's content now."""
+        self.settle()
         return self._emulator.read_flash()
 
     # ---- serial ----------------------------------------------------------------------------------------------------
+    @property
+    def serial_functions(self) -> int:
+        """How many serial functions the board shows: 0 is the console, 1 the link."""
+        return self.seen.serial_functions if self.seen else 0
+
+    def unsent_bytes(self, function: int) -> int:
+        """Bytes on their way to a serial function that the board has not taken yet."""
+        unsent = self.seen.unsent if self.seen else []
+        return unsent[function] if function < len(unsent) else 0
+
     def open(self, function: int, timeout_s: float = 3.0) -> BenchPort:
         """Open the board's serial function (0 is the console); its reads let the device time pass.
 
         Raises PortError when the board does not show it within `timeout_s` of device time.
         """
         deadline = self.now_s + timeout_s
-        while not self.seen or self.seen.serial_functions <= function:
+        while self.serial_functions <= function:
             if self.now_s >= deadline:
                 raise PortError(
                     f"the emulated board shows no serial function {function} "
@@ -166,7 +198,7 @@ class VirtualBench:
         self.attach(function, port)
         return port
 
-    def attach(self, function: int, port: BenchPort) -> None:
+    def attach(self, function: int, port: SerialEnd) -> None:
         """Give a port the bytes of a serial function and raise its DTR."""
         self._ports[function] = port
         self._wanted[function] = (True, True)

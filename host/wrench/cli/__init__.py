@@ -7,8 +7,13 @@ import sys
 import click
 
 from wrench import __version__
+from wrench.cli import control
+from wrench.cli.bench import bench
 from wrench.cli.boards import boards
+from wrench.cli.demo import demo
+from wrench.cli.flash import flash, maintenance
 from wrench.cli.image import image
+from wrench.cli.setup import setup
 from wrench.errors import WrenchError
 
 
@@ -19,7 +24,14 @@ def wrench() -> None:
 
 
 wrench.add_command(boards)
+wrench.add_command(demo)
 wrench.add_command(image)
+wrench.add_command(bench)
+wrench.add_command(flash)
+wrench.add_command(maintenance)
+for command in (control.run, control.stop, control.reset, control.status, control.monitor):
+    wrench.add_command(command)
+wrench.add_command(setup)
 
 
 def main() -> None:

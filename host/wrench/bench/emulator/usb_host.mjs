@@ -196,7 +196,11 @@ export class UsbHost {
     const at = this.usb.getEndpointBufferOffset(endpoint, false), ram = this.rp2040.usbDPRAM;
     const double = !!(control & EP_DOUBLE), both = double && !!((value >>> 16) & BUF_AVAILABLE);
     // TinyUSB writes a pair twice, at first without the first buffer's bit (datasheet section 4.1.2.5.1): not yet ready.
-    if (!(value & BUF_AVAILABLE)) return true;
+    if (!(value & BUF_AVAILABLE)) {
+      // Neither bit: the device takes back what it had ready, as when an endpoint is opened anew after a bus reset.
+      if (!((value >>> 16) & BUF_AVAILABLE)) this.inQueue = this.inQueue.filter((p) => p.endpoint !== endpoint);
+      return true;
+    }
     const ready = [[at, value & BUF_LENGTH, 0]];
     if (both) ready.push([at + BUF1_OFFSET, (value >>> 16) & BUF_LENGTH, 16]);
     ready.forEach(([from, length, shift], i) => {

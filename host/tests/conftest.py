@@ -1,0 +1,44 @@
+"""Fixtures that tests of several subjects share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wrench.bench.assemble import flashed
+from wrench.boards import Board, load_board
+from wrench.cache import cache_folder
+
+_SHARED = ("emulator", "images", "flashed", "build", "sources")
+
+
+@pytest.fixture(scope="session")
+def board() -> Board:
+    """The board of most tests."""
+    return load_board("pico-adxl345")
+
+
+@pytest.fixture(scope="session")
+def flashed_flash(board: Board) -> bytes:
+    """Content of the flash chip of a board that has this checkout's firmware.
+
+    Prepared once and kept in the cache by its hash.
+    """
+    return flashed(board)
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own that shares what is expensive: no bench of anybody else is in it,
+    and it keeps no board from one test to the next."""
+    return link_cache(tmp_path / "cache", monkeypatch)
+
+
+def link_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make `folder` the cache; what is expensive to make leads to the real one."""
+    folder.mkdir()
+    for name in _SHARED:
+        (folder / name).symlink_to(cache_folder(name), target_is_directory=True)
+    monkeypatch.setenv("WRENCH_CACHE", str(folder))
+    return folder

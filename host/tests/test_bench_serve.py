@@ -1,0 +1,335 @@
+"""A served bench as a user has it: `wrench bench up` in one process, other commands in others."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import link_cache
+
+from wrench import operation
+from wrench.bench import registry
+from wrench.bench.flash_file import FlashFile
+from wrench.cli import main
+from wrench.errors import PortError, RefusedError
+from wrench.install import enter_maintenance
+from wrench.link import Link
+from wrench.transport import BoardConnection, choose
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
+
+PATIENCE_S = 40.0
+"""For what takes a second on a computer that does nothing else."""
+
+WRENCH = [sys.executable, "-c", "from wrench.cli import main; main()"]
+MPREMOTE = [sys.executable, "-m", "mpremote", "connect"]
+OPERATES, CONSOLE_ONLY = "the board operates", "the board shows its console"
+
+
+class Up:
+    """`wrench bench up` in a process of its own, and what it has printed."""
+
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [*WRENCH, "bench", "up", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+
+    def wait_for(self, text: str, since: int = 0) -> str:
+        """The first line with that text."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            for line in self.said[since:]:
+                if text in line:
+                    return line
+            if not self._reader.is_alive():
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"{text!r} was not said:\n" + "\n".join(self.said))
+
+    def children(self) -> list[int]:
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+        )
+        pairs = [line.split() for line in listed.stdout.splitlines()]
+        return [int(pid) for pid, parent in pairs if int(parent) == self.process.pid]
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Its exit code after that signal."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            code = self.process.wait(PATIENCE_S)
+        finally:
+            self.process.kill()
+        self._reader.join(PATIENCE_S)
+        return code
+
+
+@dataclass
+class Told:
+    """How a command ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def wrench(*arguments: str) -> Told:
+    """A command as `wrench` runs it, without the time that another Python takes to start."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["wrench", *arguments])
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    return Told(code, out.getvalue(), err.getvalue())
+
+
+def mpremote(*arguments: str) -> str:
+    done = subprocess.run(
+        [*MPREMOTE, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> bool:
+    until = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory, flashed_flash: bytes) -> Iterator[Path]:
+    """A cache in which the board is flashed."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = link_cache(tmp_path_factory.mktemp("served") / "cache", patch)
+        with FlashFile("pico-adxl345") as file:
+            file.save(flashed_flash)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def up(cache: Path) -> Iterator[Up]:
+    """A bench with a flashed board, with pseudo-terminals too."""
+    del cache
+    bench = Up("--pty")
+    try:
+        bench.wait_for(OPERATES)
+        yield bench
+    finally:
+        bench.end()
+
+
+def test_other_programs_find_it_and_its_ports_are_those_it_prints(up: Up) -> None:
+    board = choose(None)
+    assert board.console is not None
+    assert board.link is not None
+    assert board.console in up.wait_for("console  socket")
+    assert board.link in up.wait_for("link     socket")
+    assert f"mpremote connect {board.console}" in up.wait_for("mpremote")
+
+
+def test_status_tells_who_the_board_is(up: Up) -> None:
+    del up
+    told = json.loads(wrench("status", "--json").stdout)
+    assert told["board"]["board_name"] == "pico-adxl345"
+    assert told["status"]["mode"] == "idle"
+    assert 11.0 < told["status"]["supply_mv"] / 1000 < 13.0
+
+
+def test_a_port_in_use_is_refused_and_its_user_is_not_disturbed(up: Up) -> None:
+    connection = BoardConnection()
+    first = connection.open_link()
+    link = Link(first)
+    link.hello()
+    refused = wrench("status", "--port", up.wait_for("link     socket").split()[1])
+    assert refused.returncode == PortError.exit_code
+    assert "in use by another program" in refused.stderr
+    assert operation.status(link)["mode"] == "idle"
+    first.close()
+
+
+def test_a_port_may_be_closed_and_opened_again_and_again(up: Up) -> None:
+    del up
+    for _ in range(5):
+        port = BoardConnection().open_link()
+        assert Link(port).hello()["version"] == 1
+        port.close()
+
+
+def test_a_killed_owner_of_a_run_leaves_a_motor_that_stops(up: Up) -> None:
+    del up
+    owner = subprocess.Popen(
+        [*WRENCH, "run", "--speed", "40%"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert owner.stdout
+    assert b"starting" in owner.stdout.readline()
+    owner.kill()
+    owner.communicate()
+    assert wait_until(lambda: _mode() == "tripped"), _mode()
+    told = json.loads(wrench("status", "--json").stdout)["status"]
+    assert told["fault"] == "link lost"
+    assert told["duty_permille"] == 0
+    refused = wrench("run", "--speed", "40%")
+    assert refused.returncode == 9
+    assert "link lost" in refused.stderr
+    assert wrench("reset").returncode == 0
+    assert _mode() == "idle"
+
+
+def _mode() -> str:
+    port = BoardConnection().open_link()
+    try:
+        return operation.status(Link(port))["mode"]
+    finally:
+        port.close()
+
+
+def test_ctrl_c_ends_a_run_in_order(up: Up) -> None:
+    del up
+    owner = subprocess.Popen([*WRENCH, "run", "--speed", "40%"], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout
+    owner.stdout.readline()
+    owner.send_signal(signal.SIGINT)
+    rest, _ = owner.communicate(timeout=PATIENCE_S)
+    assert owner.returncode == 0
+    assert rest.endswith("stopped\n")
+    assert _mode() == "idle", "stopped, not tripped"
+
+
+def test_flashing_is_refused_while_the_motor_turns(up: Up) -> None:
+    del up
+    port = BoardConnection().open_link()
+    link = Link(port)
+    operation._start(link, 300)
+    link.owns_run = False
+    port.close()
+    with pytest.raises(RefusedError, match="motor is turning"):
+        enter_maintenance(BoardConnection())
+    assert wait_until(lambda: _mode() == "tripped")
+    assert wrench("reset").returncode == 0
+
+
+def test_maintenance_gives_the_console_to_mpremote_and_flashing_ends_it(up: Up) -> None:
+    before = len(up.said)
+    asked = wrench("maintenance")
+    assert asked.returncode == 0
+    console = up.wait_for("console  socket").split()[1]
+    assert f"mpremote connect {console}" in asked.stdout
+    assert "wrench_firmware" in mpremote(console, "fs", "ls", ":/lib")
+    pty = up.wait_for("console  /").split()[1]
+    assert "hello" in mpremote(pty, "exec", "print('hel' + 'lo')")
+    told = wrench("status")
+    assert told.returncode == PortError.exit_code
+    assert "maintenance" in told.stderr
+    flashed = wrench("flash")
+    assert flashed.returncode == 0, flashed.stderr
+    assert "nothing changed" in flashed.stdout
+    up.wait_for(OPERATES, before)
+    assert _mode() == "idle"
+
+
+def test_what_was_written_to_flash_outlives_a_killed_bench_and_no_process_is_left(
+    up: Up, cache: Path
+) -> None:
+    mark = f"mark-{time.time_ns()}"
+    enter_maintenance(BoardConnection())
+    console = up.wait_for("console  socket").split()[1]
+    file = cache / "flash" / "pico-adxl345.flash"
+    mpremote(console, "exec", f"f = open('mark', 'w'); f.write('{mark}'); f.close()")
+    assert wait_until(lambda: mark.encode() in file.read_bytes()), "saved while the bench runs"
+    (emulator,) = up.children()
+    up.process.kill()
+    up.process.wait()
+    assert wait_until(lambda: not alive(emulator), 5), "the emulator ends with its parent"
+    assert registry.running() == []
+    again = Up()
+    try:
+        again.wait_for("as the last bench left it")
+        again.wait_for(OPERATES)
+        enter_maintenance(BoardConnection())
+        console = again.wait_for("console  socket").split()[1]
+        assert mark in mpremote(console, "exec", "print(open('mark').read())")
+        (emulator,) = again.children()
+        assert again.end(signal.SIGTERM) == 0
+        assert again.said[-1] == "bench ended"
+        assert not alive(emulator)
+        assert registry.running() == []
+    finally:
+        again.end(signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_fresh_bench_has_a_bare_board_and_ctrl_c_ends_it() -> None:
+    bench = Up("--fresh", "--speed", "fast")
+    try:
+        bench.wait_for("The board is bare")
+        bench.wait_for(CONSOLE_ONLY)
+        assert choose(None).link is None
+        assert bench.end(signal.SIGINT) == 0
+        assert bench.said[-1] == "bench ended"
+        assert registry.running() == []
+    finally:
+        bench.end(signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--scenario", "nix"], 4, "there is no scenario 'nix'; choose one of: healthy"),
+        (["--board", "nix"], 2, "no board has this name"),
+        (["--replay", "nix.npz"], 4, "there is no recording nix.npz"),
+        (["--image", "nix"], 4, "choose one of: stock"),
+    ],
+)
+def test_bad_options_are_told_in_one_sentence(options: list[str], code: int, said: str) -> None:
+    done = wrench("bench", "up", *options)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_scenarios_are_listed_with_their_sentence() -> None:
+    assert "healthy " in wrench("bench", "scenarios").stdout
+    listed = json.loads(wrench("bench", "scenarios", "--json").stdout)
+    assert {"name", "description", "compression"} <= set(listed[0])

@@ -1,0 +1,153 @@
+"""Puts a virtual bench together: a board, the machine around it, and what the flash chip holds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from wrench import image as images
+from wrench.bench.emulator import FLASH_BASE, FLASH_BYTES
+from wrench.bench.plant import (
+    Adxl345Signal,
+    BearingGeometry,
+    MachineParameters,
+    Plant,
+    Replay,
+    Scenario,
+    scenario,
+)
+from wrench.bench.virtual import CONSOLE, STEP_NS, VirtualBench
+from wrench.bench.wiring import WiredMachine
+from wrench.boards import Board
+from wrench.cache import cache_folder
+from wrench.deploy import deployment
+from wrench.errors import BenchError, ImageError
+from wrench.flash import flash as install
+
+_FLASHED_KEPT = 8
+
+
+@dataclass
+class Assembly:
+    """A bench and its parts; `notes` are sentences about them that a person should read."""
+
+    board: Board
+    scenario: Scenario
+    machine: WiredMachine
+    bench: VirtualBench
+    notes: list[str] = field(default_factory=list)
+
+
+def assemble(
+    board: Board,
+    flash: bytes,
+    *,
+    condition: str = "healthy",
+    seed: int = 1,
+    replay: str | Path | None = None,
+    replay_rate_hz: float | None = None,
+    xip_miss_cycles: int = 0,
+    step_ns: int = STEP_NS,
+) -> Assembly:
+    """Start an emulated board with its machine around it.
+
+    Parameters:
+        flash: content of the flash chip; see `bare_flash`.
+        condition: name of a scenario.
+        seed: of all randomness in the machine and its sensors.
+        replay: a recording to feel instead of the machine's own vibration.
+        replay_rate_hz: its sampling rate, where the file does not tell.
+
+    Raises:
+        BenchError: an unknown scenario, no such recording, or the emulator does not start.
+    """
+    chosen = scenario(condition)
+    vibration = board.vibration
+    chip = Adxl345Signal(seed, rate_hz=vibration.rate_hz, range_g=vibration.range_g)
+    recording = None
+    if replay is not None:
+        recording = Replay(replay, chip.rate_hz, vibration.range_g, seed, fs=replay_rate_hz)
+    plant = Plant(machine_of(board), chosen, seed, chip.site(), recording)
+    machine = WiredMachine(board, plant, chip)
+    bench = VirtualBench(flash, machine, xip_miss_cycles=xip_miss_cycles, step_ns=step_ns)
+    notes = [chosen.compression] if chosen.compression else []
+    return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))
+
+
+def machine_of(board: Board) -> MachineParameters:
+    """The machine that a board file declares: its motor's rating, its bearing, its tacho."""
+    base = MachineParameters()
+    motor, supply = base.motor, base.supply
+    speed_rpm, volts = float(board.motor.rated_speed_rpm), board.motor.supply_nominal_v
+    if (speed_rpm, volts) != (motor.rated_speed_rpm, motor.rated_voltage_v):
+        # Another winding of the same motor: its back-EMF at rated speed is what the copper leaves.
+        emf_v = motor.torque_constant_nm_a * motor.rated_speed_rpm / motor.rated_voltage_v * volts
+        motor = replace(
+            motor,
+            rated_speed_rpm=speed_rpm,
+            rated_voltage_v=volts,
+            torque_constant_nm_a=emf_v / speed_rpm,
+        )
+        supply = replace(supply, emf_v=volts)
+    bearing = base.bearing
+    if b := board.bearing:
+        geometry = BearingGeometry(
+            b.balls, b.ball_diameter_mm, b.pitch_diameter_mm, b.contact_angle_deg
+        )
+        bearing = replace(bearing, geometry=geometry)
+    pulses = board.tacho.pulses_per_rev if board.tacho else 1
+    return replace(base, motor=motor, supply=supply, bearing=bearing, tacho_pulses_per_turn=pulses)
+
+
+def bare_flash(image: images.Image) -> bytes:
+    """The flash chip of a board that has this image and no filesystem yet.
+
+    Raises ImageError where the image does not begin where the chip does.
+    """
+    base, content = images.read_uf2(image.path)
+    if base != FLASH_BASE:
+        raise ImageError(
+            f"{image.path} begins at {base:#x}, which no board boots; get another with "
+            "`wrench image get`"
+        )
+    return content.ljust(FLASH_BYTES, b"\xff")
+
+
+def flashed(board: Board, kind: str = "stock") -> bytes:
+    """The flash chip of a board with this wrench's firmware installed, kept in the cache.
+
+    Installs it on an emulated board where the cache has none; takes a few seconds. Raises
+    ImageError, BenchError, FlashError.
+    """
+    image = find_image(kind)
+    wanted = deployment(board)
+    name = f"{board.name}-{board.hash:08x}-{wanted.firmware_hash:08x}-{image.sha256[:12]}.flash"
+    path = cache_folder("flashed") / name
+    if path.is_file() and path.stat().st_size == FLASH_BYTES:
+        return path.read_bytes()
+    with VirtualBench(bare_flash(image)) as bench:
+        install(bench.open(CONSOLE), wanted)
+        content = bench.read_flash()
+    staged = path.with_suffix(f".{os.getpid()}")
+    staged.write_bytes(content)
+    staged.replace(path)
+    older = sorted(path.parent.glob("*.flash"), key=lambda it: it.stat().st_mtime)
+    for outdated in older[:-_FLASHED_KEPT]:
+        outdated.unlink(missing_ok=True)
+    return content
+
+
+def find_image(kind_or_file: str, progress: images.Progress | None = None) -> images.Image:
+    """The image of a kind ("stock", "wrench", "wrench-frozen"), or of a UF2 file.
+
+    Raises ImageError.
+    """
+    if kind_or_file in images.KINDS:
+        return images.find(kind_or_file, progress=progress)
+    if not Path(kind_or_file).is_file():
+        raise BenchError(
+            f"{kind_or_file!r} is neither a UF2 file nor a kind of image; "
+            f"choose one of: {', '.join(images.KINDS)}"
+        )
+    return images.find(file=kind_or_file, progress=progress)

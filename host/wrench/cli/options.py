@@ -1,0 +1,51 @@
+"""Options that several commands share, and how speeds and durations are written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+PORT = click.option(
+    "--port",
+    metavar="PORT",
+    help="A board's serial port, by device name or as socket://HOST:PORT; default: the only board.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+_UNITS_S = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class Speed(click.ParamType[int]):
+    """A speed as a percentage of rated speed, "60%"; converts to 1/1000 of it."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Fails where it is not between 0.1 and 100 %."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:[.,]\d+)?)\s*%?", str(value).strip())
+        permille = round(float(match[1].replace(",", ".")) * 10) if match else 0
+        if not 1 <= permille <= 1000:
+            self.fail(f"{value!r} is no speed; give a percentage of rated speed, such as 60%")
+        return permille
+
+
+class Duration(click.ParamType[float]):
+    """A duration such as "500ms", "30s", "2min" or "1h"; converts to seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Fails where it is not above 0."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:[.,]\d+)?)\s*(ms|s|min|h|)", str(value).strip())
+        seconds = float(match[1].replace(",", ".")) * _UNITS_S[match[2]] if match else 0.0
+        if not seconds > 0.0:
+            self.fail(f"{value!r} is no duration; give one such as 30s, 2min or 1h")
+        return seconds

@@ -1,0 +1,52 @@
+"""What the motor driver was told: the chip's pins, and not what the firmware says."""
+
+from __future__ import annotations
+
+from wrench.bench.emulator import PinSeen, StepSeen
+from wrench.boards.schema import Motor
+
+
+class MotorPins:
+    """Watches PWM and enable; give `see` to `VirtualBench.on_step`.
+
+    Parameters
+    ----------
+    motor
+        Which pins.
+    started_ns
+        The bench's time at which the chip was last reset, where its own clock begins.
+
+    Attributes
+    ----------
+    duty
+        Fraction of the last step for which the motor was driven.
+    off_s
+        Device time at which both pins were high for the last time; None while the motor is driven,
+        and before.
+    """
+
+    def __init__(self, motor: Motor, started_ns: float = 0.0) -> None:
+        self._motor = motor
+        self._started_ns = started_ns
+        self._last_high_ns: float | None = None
+        self.duty = 0.0
+        self.off_s: float | None = None
+
+    def see(self, seen: StepSeen) -> None:
+        """Take one step."""
+        if seen.resets:
+            self._started_ns = seen.resets[-1][0]
+            self._last_high_ns = self.off_s = None
+        pwm, enable = seen.pins[self._motor.pwm_pin], seen.pins[self._motor.enable_pin]
+        self.duty = pwm.high * enable.high
+        if self.duty > 0.0:
+            self._last_high_ns = min(_last_high_ns(pwm, seen), _last_high_ns(enable, seen))
+            self.off_s = None
+        elif self._last_high_ns is not None:
+            self.off_s = (self._last_high_ns - self._started_ns) / 1e9
+
+
+def _last_high_ns(pin: PinSeen, seen: StepSeen) -> float:
+    if pin.level or not pin.edges_ns:
+        return seen.now_ns
+    return pin.edges_ns[-1]

@@ -1,0 +1,129 @@
+"""Operating a board over its link: waiting for its state, and a run that this program owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from wrench.errors import LinkError, RefusedError, RunEndedError
+from wrench.link import Frame, Link
+
+SILENCE_S = 3.0
+_SECOND_US = 1_000_000
+_SETTLING_S = 3.0
+_TURNING = ("starting", "running", "limiting")
+_NOT_READY = "sensor not ready"
+
+
+def frames(link: Link) -> Iterator[Frame]:
+    """What the board sends, for ever. Raises LinkError when it falls silent."""
+    while True:
+        frame = link.receive(SILENCE_S)
+        if frame is None:
+            raise LinkError(
+                f"the board has sent nothing for {SILENCE_S:g} s; reset it, or flash it with "
+                "`wrench flash`"
+            )
+        yield frame
+
+
+def statuses(
+    link: Link, every_s: float = 0.0, ended: Callable[[], bool] = lambda: False
+) -> Iterator[Frame]:
+    """Status frames, at most one in `every_s` seconds of device time, until `ended` says so.
+
+    Raises LinkError.
+    """
+    due_us: float = 0
+    for frame in frames(link):
+        if ended():
+            return
+        if frame.name == "status" and frame.time_us >= due_us:
+            due_us = frame.time_us + every_s * _SECOND_US
+            yield frame
+
+
+def status(link: Link) -> Frame:
+    """The board's state now. Raises LinkError."""
+    return next(statuses(link))
+
+
+def run(
+    link: Link,
+    speed_permille: int,
+    *,
+    duration_s: float | None = None,
+    ended: Callable[[], bool] = lambda: False,
+    show: Callable[[Frame], None] = lambda status: None,
+) -> None:
+    """Run the motor, own the run, and stop it: after `duration_s` of device time, or once `ended`
+    says so. `show` is given a status frame a second.
+
+    Raises:
+        RefusedError: the board does not start.
+        RunEndedError: it has tripped, or somebody at the board has stopped it.
+        LinkError, PortError: the link is lost; the board stops by itself then.
+    """
+    _start(link, speed_permille)
+    try:
+        _attend(link, duration_s, ended, show)
+    finally:
+        if link.owns_run:
+            link.stop()
+
+
+def _start(link: Link, speed_permille: int) -> None:
+    """A board that has just booted needs its first window of vibration before it lets run."""
+    refused_us: int | None = None
+    for frame in statuses(link):
+        if frame["mode"] == "tripped":
+            raise _tripped(frame)
+        try:
+            link.run(speed_permille)
+        except RefusedError as error:
+            if refused_us is None:
+                refused_us = frame.time_us
+            waited_s = (frame.time_us - refused_us) / _SECOND_US
+            if _NOT_READY not in error.args[0] or waited_s > _SETTLING_S:
+                raise
+        else:
+            return
+
+
+def _attend(
+    link: Link,
+    duration_s: float | None,
+    ended: Callable[[], bool],
+    show: Callable[[Frame], None],
+) -> None:
+    first_us: int | None = None
+    turning = False
+    shown_us = 0
+    for frame in frames(link):
+        if ended():
+            return
+        if frame.name != "status":
+            continue
+        if first_us is None:
+            first_us = frame.time_us
+        if frame["mode"] == "tripped":
+            link.owns_run = False
+            raise _tripped(frame)
+        turning = turning or frame["mode"] in _TURNING
+        # What was on its way when the run began still tells of the time before.
+        late = turning or frame.time_us - first_us > _SECOND_US
+        if frame.time_us < first_us or (late and frame["mode"] not in _TURNING):
+            link.owns_run = False
+            raise RunEndedError(
+                "the run was ended at the board, or by its reset; start another with `wrench run`"
+            )
+        if frame.time_us >= shown_us:
+            shown_us = frame.time_us + _SECOND_US
+            show(frame)
+        if duration_s is not None and frame.time_us - first_us >= duration_s * _SECOND_US:
+            return
+
+
+def _tripped(frame: Frame) -> RunEndedError:
+    return RunEndedError(
+        f"the board has tripped: {frame['fault']}; mend the cause, then `wrench reset`"
+    )

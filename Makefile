@@ -21,7 +21,7 @@ demo: $(READY) ## watch a derated drill being saved; make demo REPLAY=FILE plays
 test: setup check ## every check and every test
 	@$(BIN)/pytest -n $(JOBS) $(PYTEST)
 
-check: lint types
+check: lint types ## lint and types
 
 lint: $(READY) ## ruff: lint and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

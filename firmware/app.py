@@ -1,9 +1,9 @@
 """Wires the objects together and runs the loop.
 
-Two contexts share the core. The control tick (200 Hz, a timer's callback between two bytecodes of the
-loop) checks the protecting inputs, and at every fourth lets the governor decide the speed and drives
-the motor. The loop moves samples, features, frames and commands, and sleeps. The watchdog is fed by the
-tick, and only when the loop has come round since the last feed.
+Two contexts share the core. The control tick (200 Hz, a timer's callback between two bytecodes of
+the loop) checks the protecting inputs, and at every fourth lets the governor decide the speed and
+drives the motor. The loop moves samples, features, frames and commands, and sleeps. The watchdog is
+fed by the tick, and only when the loop has come round since the last feed.
 """
 
 import gc
@@ -90,7 +90,9 @@ class App:
         self.protection = Protection(board)
         self.sensor = _sensor(board)
         self.sampler = Sampler(self.sensor)
-        self.features = Features(board.VIBRATION_WINDOW_SAMPLES, board.VIBRATION_RATE_HZ, self.sensor.count_ug)
+        self.features = Features(
+            board.VIBRATION_WINDOW_SAMPLES, board.VIBRATION_RATE_HZ, self.sensor.count_ug
+        )
         self.link = UsbLink(_TX_BYTES, _RX_BYTES)
         self.telemetry = telemetry.Telemetry(self.link)
         self.commands = commands.Commands(self.link, self.telemetry, self.handle)
@@ -113,9 +115,11 @@ class App:
         self._leaving = False
         self._pending_event = 0
 
-    # ---- the control tick -------------------------------------------------------------------------------------------
+    # -- the control tick ----------------------------------------------------------------
     def control(self, _timer):
-        """Runs 200 times a second, between two bytecodes of the loop. An exception stops the motor for good."""
+        """Runs 200 times a second, between two bytecodes of the loop. An exception stops the motor
+        for good.
+        """
         try:
             now = time.ticks_us()
             if time.ticks_diff(now, self._last_us) > _LATE_US:
@@ -144,7 +148,9 @@ class App:
             self._exception = error
 
     def _set_speed(self):
-        """50 times a second: what the governor wants, onto the pin; scaled down where the supply is above nominal."""
+        """50 times a second: what the governor wants, onto the pin; scaled down where the supply is
+        above nominal.
+        """
         if not self.governor.tick(_SPEED_MS):
             self.motor.off()
             return
@@ -154,7 +160,7 @@ class App:
             duty = duty * self._nominal_mv // supply
         self.motor.drive(duty if duty > self._min_duty else self._min_duty)
 
-    # ---- the loop ---------------------------------------------------------------------------------------------------
+    # -- the loop ------------------------------------------------------------------------
     def run(self):
         """Operate until maintenance is asked for; then reset into it."""
         gc.collect()
@@ -191,12 +197,17 @@ class App:
         self.telemetry.lost_samples = sampler.overflows
         if self._streaming:
             self.telemetry.waveform(
-                sampler.taken - sampler.block_samples, sampler.samples, sampler.block_samples, self._scale_ug
+                sampler.taken - sampler.block_samples,
+                sampler.samples,
+                sampler.block_samples,
+                self._scale_ug,
             )
         features = self.features
         if features.add(sampler.samples, 0, sampler.block_samples):
             if features.settled:
-                self.protection.window(features.worst_velocity_um_s, features.worst_peak_mg, self._window_ms)
+                self.protection.window(
+                    features.worst_velocity_um_s, features.worst_peak_mg, self._window_ms
+                )
                 self.governor.window(features.worst_velocity_um_s)
             self.telemetry.features(features, self._window_ms)
 
@@ -237,7 +248,9 @@ class App:
             self._tripped_with = governor.fault
             if governor.fault:
                 self._owned_by_link = False
-                self.telemetry.event(telemetry.EVENT_TRIP, governor.fault, self.features.worst_velocity_um_s)
+                self.telemetry.event(
+                    telemetry.EVENT_TRIP, governor.fault, self.features.worst_velocity_um_s
+                )
         if governor.limit != self._limit_reported:
             self._limit_reported = governor.limit
             self.telemetry.event(telemetry.EVENT_LIMIT, governor.limit, governor.command_permille)
@@ -259,7 +272,7 @@ class App:
             os.uname().release.encode()[:12],
         )
 
-    # ---- commands ---------------------------------------------------------------------------------------------------
+    # -- commands ------------------------------------------------------------------------
     def handle(self, kind, argument):
         """Carry out one command; returns the reason that goes into the reply."""
         governor = self.governor

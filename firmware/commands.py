@@ -1,4 +1,6 @@
-"""Frames from the host: found in the stream, checked, answered. What is not understood changes nothing and is counted."""
+"""Frames from the host: found in the stream, checked, answered. What is not understood changes
+nothing and is counted.
+"""
 
 import struct
 
@@ -20,7 +22,8 @@ NOT_TRIPPED = const(10)
 
 
 class Commands:
-    """Reads commands from a link and hands them to `handle(kind, argument)`, which returns a reason.
+    """Reads commands from a link and hands them to `handle(kind, argument)`, which returns a
+    reason.
 
     `bad_frames` counts what was not a frame, had a wrong CRC, or was too long.
     """

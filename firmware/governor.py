@@ -1,19 +1,21 @@
 """How fast the motor may turn, and why. Pure: no hardware, no clock; time comes in as an argument.
 
-The command is the least of named limits (`wire.LIMITS`); whichever is least is the one that binds. Speeds are in
-1/1000 of rated speed.
+The command is the least of named limits (`wire.LIMITS`); whichever is least is the one that binds.
+Speeds are in 1/1000 of rated speed.
 
 Modes (`wire.MODES`):
 
     boot         from reset until the self-test is done. Left to idle, or to tripped by a fault.
-    idle         motor off, ready. Left to starting by `run`, to tripped by a fault, to maintenance by `maintain`.
-    starting     ramping up after `run`. Left to running when the ramp no longer binds.
-    running      at the operator's speed or the derate cap. Left to limiting when another limit binds.
-    limiting     held lower by a limit that protects something. Left to running when that limit no longer binds.
-    tripped      motor off, the first fault latched. Left to idle by `reset` only, with the cause gone.
-    maintenance  motor off, about to give the console to the host. Left by a reset of the chip.
+    idle         motor off, ready. Left to starting by `run`, to tripped by a fault, to maintenance
+    by `maintain`. starting     ramping up after `run`. Left to running when the ramp no longer
+    binds. running      at the operator's speed or the derate cap. Left to limiting when another
+    limit binds. limiting     held lower by a limit that protects something. Left to running when
+    that limit no longer binds. tripped      motor off, the first fault latched. Left to idle by
+    `reset` only, with the cause gone. maintenance  motor off, about to give the console to the
+    host. Left by a reset of the chip.
 
-`stop` leads from starting, running and limiting to idle. A fault leads from any mode but maintenance to tripped.
+`stop` leads from starting, running and limiting to idle. A fault leads from any mode but
+maintenance to tripped.
 """
 
 from micropython import const
@@ -35,8 +37,8 @@ LIMIT_RAMP = const(3)
 LIMIT_VIBRATION = const(4)
 LIMIT_SUPPLY = const(5)
 
-# A window above the limit takes off a fraction of the speed that grows with the excess; one below it gives back less,
-# so that the speed settles under the limit instead of hunting around it.
+# A window above the limit takes off a fraction of the speed that grows with the excess; one below
+# it gives back less, so that the speed settles under the limit instead of hunting around it.
 _BACK_OFF_LEAST_PERMILLE = const(10)
 _BACK_OFF_MOST_PERMILLE = const(60)
 _GIVE_BACK_PERMILLE = const(4)
@@ -44,7 +46,9 @@ _SLOWEST_PERMILLE = const(350)
 
 
 class Governor:
-    """The state machine. Call `window` for every window of features and `tick` at every control tick."""
+    """The state machine. Call `window` for every window of features and `tick` at every control
+    tick.
+    """
 
     def __init__(
         self,
@@ -134,10 +138,14 @@ class Governor:
             held -= held * back_off // 1000
             self.vibration_permille = max(held, _SLOWEST_PERMILLE)
         elif velocity_um_s < self._velocity_release and self.vibration_permille < self.cap_permille:
-            self.vibration_permille = min(self.vibration_permille + _GIVE_BACK_PERMILLE, self.cap_permille)
+            self.vibration_permille = min(
+                self.vibration_permille + _GIVE_BACK_PERMILLE, self.cap_permille
+            )
 
     def tick(self, elapsed_ms):
-        """Advance by `elapsed_ms`; returns the command in 1/1000 of rated speed, 0 where the motor must be off."""
+        """Advance by `elapsed_ms`; returns the command in 1/1000 of rated speed, 0 where the motor
+        must be off.
+        """
         if not STARTING <= self.mode <= LIMITING:
             return 0
         wanted = self.operator_permille
@@ -176,8 +184,9 @@ class Governor:
     def duty(self, speed_rpm, elapsed_ms):
         """The duty in 1/1000 for the present command, where the shaft turns at `speed_rpm`.
 
-        A lightly loaded motor turns faster than its duty says; what is above the command is integrated away within a
-        second or so. Nothing is ever added: without a tacho, or under load, the duty is the command.
+        A lightly loaded motor turns faster than its duty says; what is above the command is
+        integrated away within a second or so. Nothing is ever added: without a tacho, or under
+        load, the duty is the command.
         """
         if self._rated_rpm:
             excess = speed_rpm * 1000 // self._rated_rpm - self.command_permille

@@ -1,4 +1,4 @@
-"""What the board measures besides vibration: speed, current, temperature, supply, and its switches."""
+"""What the board measures besides vibration: speed, current, temperature, supply, switches."""
 
 import array
 
@@ -25,7 +25,9 @@ def _on_edge(pin):
 
 @micropython.viper
 def _adc_code(channel: int) -> int:
-    """One conversion, 12 bits (datasheet section 4.9.6). 2 us of it are the converter's; ADC.read_u16 takes 20 us."""
+    """One conversion, 12 bits (datasheet section 4.9.6). 2 us of it are the converter's;
+    ADC.read_u16 takes 20 us.
+    """
     adc = ptr32(0x4004C000)
     adc[0] = 0x5 | (channel << 12)
     while not (adc[0] & 0x100):
@@ -47,7 +49,9 @@ def _channel(pin):
 
 
 class Inputs:
-    """Read with `read` at every control tick. A quantity that the board does not measure stays None."""
+    """Read with `read` at every control tick. A quantity that the board does not measure stays
+    None.
+    """
 
     def __init__(self, board):
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)

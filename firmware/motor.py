@@ -1,6 +1,7 @@
 """The motor: the only code that touches its pins.
 
-Made first at boot, it puts the enable pin low before anything else. `off` is safe to call at any time, from anywhere.
+Made first at boot, it puts the enable pin low before anything else. `off` is safe to call at any
+time, from anywhere.
 """
 
 from machine import PWM, Pin
@@ -11,7 +12,8 @@ from .limits import HARD_CAP_PERMILLE
 class PwmDirectionEnable:
     """An H-bridge with PWM, direction and enable inputs.
 
-    The enable pin is low whenever the duty is zero, and needs a pull-down on the board: a chip in reset lets go of it.
+    The enable pin is low whenever the duty is zero, and needs a pull-down on the board: a chip in
+    reset lets go of it.
     """
 
     def __init__(self, board):

@@ -36,7 +36,9 @@ class Delayed:
 
 
 class Protection:
-    """All checks of one board. Levels come from its board file; a quantity it does not measure is not checked."""
+    """All checks of one board. Levels come from its board file; a quantity it does not measure is
+    not checked.
+    """
 
     def __init__(self, board):
         self._velocity_trip = board.VELOCITY_TRIP_UM_S
@@ -70,7 +72,9 @@ class Protection:
         self._since_heartbeat_ms = self._link_timeout_ms
 
     def window(self, velocity_um_s, peak_mg, window_ms):
-        """A window of settled features has closed. Its delay is how long it has been above, windows included."""
+        """A window of settled features has closed. Its delay is how long it has been above, windows
+        included.
+        """
         self.velocity_um_s = velocity_um_s
         self.peak_mg = peak_mg
         if velocity_um_s >= self._velocity_trip or (self._peak_trip and peak_mg >= self._peak_trip):
@@ -92,13 +96,18 @@ class Protection:
             return NONE
         if self._vibrating:
             return VIBRATION
-        if self._current_trip and self._current.update(inputs.current_ma > self._current_trip, elapsed_ms):
+        if self._current_trip and self._current.update(
+            inputs.current_ma > self._current_trip, elapsed_ms
+        ):
             return OVER_CURRENT
         if self._temperature_trip and self._temperature.update(
-            inputs.bearing_mdegc > self._temperature_trip or inputs.bearing_sensor_broken, elapsed_ms
+            inputs.bearing_mdegc > self._temperature_trip or inputs.bearing_sensor_broken,
+            elapsed_ms,
         ):
             return OVER_TEMPERATURE
-        if self._supply_trip and self._supply.update(inputs.supply_mv < self._supply_trip, elapsed_ms):
+        if self._supply_trip and self._supply.update(
+            inputs.supply_mv < self._supply_trip, elapsed_ms
+        ):
             return BROWN_OUT
         if owned_by_link and self._since_heartbeat_ms >= self._link_timeout_ms:
             return LINK_LOST

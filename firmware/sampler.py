@@ -1,7 +1,7 @@
 """Samples from the sensor into a buffer, on the watermark interrupt, with nothing lost in silence.
 
-The interrupt only wakes the chip; `drain` looks at the pin's level, because the edge of a watermark that was reached
-while interrupts were off never comes again.
+The interrupt only wakes the chip; `drain` looks at the pin's level, because the edge of a watermark
+that was reached while interrupts were off never comes again.
 """
 
 import array
@@ -19,7 +19,9 @@ def _wake(pin):
 
 
 class Sampler:
-    """Reads one sensor. `overflows` counts the times its FIFO was found full: samples were lost then."""
+    """Reads one sensor. `overflows` counts the times its FIFO was found full: samples were lost
+    then.
+    """
 
     def __init__(self, sensor):
         self._sensor = sensor

@@ -1,8 +1,9 @@
 """Idle: the core stops until an interrupt, without a gap in which one could be missed.
 
-The control tick is a soft timer's callback: its interrupt only schedules it, and it runs at the next bytecode. An
-interrupt just before the core stops would leave it waiting for the one after, so what is looked at before stopping is
-the hardware itself: the microsecond timer against the instant at which the tick is due, and the sensor's pin.
+The control tick is a soft timer's callback: its interrupt only schedules it, and it runs at the
+next bytecode. An interrupt just before the core stops would leave it waiting for the one after, so
+what is looked at before stopping is the hardware itself: the microsecond timer against the instant
+at which the tick is due, and the sensor's pin.
 """
 
 import array
@@ -23,8 +24,8 @@ TICK_ADDRESS = uctypes.addressof(_tick)
 def tick(period_us: int) -> int:
     """Count a tick and set when the next is due; returns the count.
 
-    Soft timers expire on whole milliseconds of the same clock, so the due times stay on that grid however late the
-    callback runs.
+    Soft timers expire on whole milliseconds of the same clock, so the due times stay on that grid
+    however late the callback runs.
     """
     t = ptr32(_tick)
     now = int(ptr32(0x40054028)[0])

@@ -1,7 +1,8 @@
-"""What the chip remembers over a reset, in the watchdog's scratch registers: they keep their content until power goes.
+"""What the chip remembers over a reset, in the watchdog's scratch registers: they keep their
+content until power goes.
 
-Scratch 0 asks the next boot for maintenance; scratch 1 counts boots that did not live long, so that firmware which
-crashes again and again stops trying and leaves the console to the host.
+Scratch 0 asks the next boot for maintenance; scratch 1 counts boots that did not live long, so that
+firmware which crashes again and again stops trying and leaves the console to the host.
 """
 
 import machine
@@ -23,7 +24,9 @@ CRASH = const(3)
 
 
 def maintenance_asked(board):
-    """True where this boot belongs to maintenance: asked for, jumpered, or after too many short lives."""
+    """True where this boot belongs to maintenance: asked for, jumpered, or after too many short
+    lives.
+    """
     asked = mem32[_SCRATCH0] == _ASK_MAINTENANCE
     mem32[_SCRATCH0] = 0
     if asked:

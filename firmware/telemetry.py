@@ -22,7 +22,9 @@ EVENT_MAINTENANCE = const(8)
 
 @micropython.viper
 def _stamp(frame: ptr8):
-    """The chip's 64-bit microsecond timer (datasheet section 4.6), read so that a carry between its halves is seen."""
+    """The chip's 64-bit microsecond timer (datasheet section 4.6), read so that a carry between its
+    halves is seen.
+    """
     timer = ptr32(0x40054000)
     high = timer[9]
     low = timer[10]
@@ -59,9 +61,13 @@ class Telemetry:
         frame = self._frame
         struct.pack_into("<BBH", frame, 0, kind, 0, self._sequence)
         _stamp(frame)
-        struct.pack_into("<HH", frame, _DROPPED, self.dropped_frames & 0xFFFF, self.lost_samples & 0xFFFF)
+        struct.pack_into(
+            "<HH", frame, _DROPPED, self.dropped_frames & 0xFFFF, self.lost_samples & 0xFFFF
+        )
         self._sequence = (self._sequence + 1) & 0xFFFF
-        length = framing.append_crc(frame, wire.DATA_HEAD_BYTES + self._bytes[kind] + tail_bytes, framing.CRC_TABLE)
+        length = framing.append_crc(
+            frame, wire.DATA_HEAD_BYTES + self._bytes[kind] + tail_bytes, framing.CRC_TABLE
+        )
         length = framing.cobs_encode(frame, length, self._coded, 0)
         if not self._link.write(self._coded, length):
             self.dropped_frames += 1
@@ -126,18 +132,24 @@ class Telemetry:
 
     def event(self, code, detail, value):
         """Something has happened."""
-        struct.pack_into(self._formats[wire.EVENT], self._frame, wire.DATA_HEAD_BYTES, code, detail, value)
+        struct.pack_into(
+            self._formats[wire.EVENT], self._frame, wire.DATA_HEAD_BYTES, code, detail, value
+        )
         self._finish(wire.EVENT)
 
     def reply(self, command, reason, sequence):
         """The answer to a command."""
-        struct.pack_into(self._formats[wire.REPLY], self._frame, wire.DATA_HEAD_BYTES, command, reason, sequence)
+        struct.pack_into(
+            self._formats[wire.REPLY], self._frame, wire.DATA_HEAD_BYTES, command, reason, sequence
+        )
         self._finish(wire.REPLY)
 
     def waveform(self, first_sample, samples, count, scale_ug):
         """One block of raw x, y, z counts."""
         at = wire.DATA_HEAD_BYTES
-        struct.pack_into(self._formats[wire.WAVEFORM], self._frame, at, first_sample, count, scale_ug)
+        struct.pack_into(
+            self._formats[wire.WAVEFORM], self._frame, at, first_sample, count, scale_ug
+        )
         at += self._bytes[wire.WAVEFORM]
         self._frame[at : at + 6 * count] = samples
         self._finish(wire.WAVEFORM, 6 * count)

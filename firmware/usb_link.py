@@ -1,7 +1,9 @@
-"""The link's own USB serial function: a second CDC-ACM port beside the console's. Nothing here ever waits for the host.
+"""The link's own USB serial function: a second CDC-ACM port beside the console's. Nothing here ever
+waits for the host.
 
-Bytes go out in transfers of 63 + 64 k bytes, padded with 0x00 (an empty frame to COBS): the last packet is then always
-short, so the host hands it on at once, and every length has its memoryview made beforehand, so nothing is allocated.
+Bytes go out in transfers of 63 + 64 k bytes, padded with 0x00 (an empty frame to COBS): the last
+packet is then always short, so the host hands it on at once, and every length has its memoryview
+made beforehand, so nothing is allocated.
 """
 
 import machine
@@ -21,12 +23,16 @@ _REQUEST_CLASS_INTERFACE_IN = const(0xA1)
 _STAGE_SETUP = const(1)
 _DTR = const(1)
 _PACKET = const(64)
-_ENOUGH_BYTES = const(1984)  # a transfer costs about 100,000 cycles to start and 1,500 for each packet
+_ENOUGH_BYTES = const(
+    1984
+)  # a transfer costs about 100,000 cycles to start and 1,500 for each packet
 _LONGEST_WAIT_CALLS = const(2)
 
 
 def _descriptor(first_interface, first_endpoint, name_index):
-    """Interface association, CDC-ACM control interface and data interface (USB CDC 1.2, sections 5 and PSTN 5.3)."""
+    """Interface association, CDC-ACM control interface and data interface (USB CDC 1.2, sections 5
+    and PSTN 5.3).
+    """
     control = first_interface
     data = first_interface + 1
     notify = 0x80 | first_endpoint
@@ -55,7 +61,8 @@ def _clear(target: ptr8, at: int, end: int):
 class UsbLink:
     """One serial port to the host.
 
-    `open` is True while a host holds the port open (DTR). `dropped_bytes` counts what `write` had no room for.
+    `open` is True while a host holds the port open (DTR). `dropped_bytes` counts what `write` had
+    no room for.
     """
 
     def __init__(self, tx_bytes, rx_bytes, name="Wrench link"):
@@ -108,7 +115,9 @@ class UsbLink:
         return tuple(whole[: _PACKET * (k + 1) - 1] for k in range(transfers))
 
     def write(self, data, length):
-        """Queue the first `length` bytes of `data` whole, or not at all; returns True where they were queued."""
+        """Queue the first `length` bytes of `data` whole, or not at all; returns True where they
+        were queued.
+        """
         end = self._filled + length
         if not self.open or end > self._room:
             self.dropped_bytes += length
@@ -118,7 +127,8 @@ class UsbLink:
         return True
 
     def service(self):
-        """Start what can be started: the next transfer out, the next packet in. Call it at every control tick.
+        """Start what can be started: the next transfer out, the next packet in. Call it at every
+        control tick.
 
         What is queued waits for one more call unless it is worth a transfer of its own.
         """

@@ -1,7 +1,8 @@
 """The protocol between board and host: the one definition that both sides import.
 
-A frame is COBS(head, payload, CRC) followed by one 0x00. The CRC is CRC-32/ISO-HDLC over head and payload, little-endian
-like every number here. Frames from the board begin with `DATA_HEAD`, frames from the host with `COMMAND_HEAD`.
+A frame is COBS(head, payload, CRC) followed by one 0x00. The CRC is CRC-32/ISO-HDLC over head and
+payload, little-endian like every number here. Frames from the board begin with `DATA_HEAD`, frames
+from the host with `COMMAND_HEAD`.
 
 Empty frames (a lone 0x00) mean nothing and are skipped: the board pads its USB transfers with them.
 """
@@ -11,8 +12,9 @@ import struct
 
 VERSION = 1
 
-# Every frame from the board: what it is, its number among all frames the board has sent, 64-bit device time since
-# power-up or reset, how many frames the board had no room for, and how many samples the sensor lost.
+# Every frame from the board: what it is, its number among all frames the board has sent, 64-bit
+# device time since power-up or reset, how many frames the board had no room for, and how many
+# samples the sensor lost.
 DATA_HEAD = (
     ("kind", "B", ""),
     ("reserved", "B", ""),
@@ -43,7 +45,8 @@ RESET_TRIP = 69
 STREAM = 70
 MAINTENANCE = 71
 
-# kind: (name, fields); a field is (name, struct code, unit). The order of fields is the order on the wire.
+# kind: (name, fields); a field is (name, struct code, unit). The order of fields is the order on
+# the wire.
 MESSAGES = {
     GREETING: (
         "greeting",

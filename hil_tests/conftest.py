@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from wrench.bench.assemble import assemble, bare_flash
 from wrench.bench.emulator import StepSeen
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench

@@ -1,6 +1,7 @@
-"""Whenever something needed to run the motor is not known to be good, the motor is off at the pin."""
+"""Whenever something needed to run the motor is not known to be good, it is off at the pin."""
 
 import pytest
+
 from wrench.bench.virtual import CONSOLE, LINK
 from wrench.errors import RefusedError
 from wrench.link import Link

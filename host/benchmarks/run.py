@@ -1,7 +1,8 @@
 """`make bench`: every figure that the product promises, measured, beside its target.
 
-Figures of the chip are in device time; figures of the virtual bench are ratios within this run. Prints a table with the
-processor's model and writes build/bench.json: a list of {name, value, unit, target, met}.
+Figures of the chip are in device time; figures of the virtual bench are ratios within this run.
+Prints a table with the processor's model and writes build/bench.json: a list of {name, value, unit,
+target, met}.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from wrench.bench.assemble import assemble, bare_flash
+from wrench.bench.emulator import StepSeen
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
 from wrench.boards import load_board
 from wrench.deploy import deployment
@@ -74,7 +77,9 @@ def startup(content: bytes) -> Iterator[Figure]:
     with assemble(BOARD, content).bench as bench:
         link = Link(bench.open(LINK))
         greeting = link.hello()
-        yield Figure("power-up to first telemetry", greeting.time_us / 1e6, "s of device time", "<= 1.0")
+        yield Figure(
+            "power-up to first telemetry", greeting.time_us / 1e6, "s of device time", "<= 1.0"
+        )
 
 
 def speed(content: bytes, seconds: float, miss_cycles: int) -> Iterator[Figure]:
@@ -106,9 +111,16 @@ def losses(content: bytes, minutes: float) -> Iterator[Figure]:
         before = bench.seen.devices[0]["overruns"]
         drain(bench, link, 60 * minutes)
         device = bench.seen.devices[0]
-        yield Figure(f"samples lost in {minutes:g} min", device["overruns"] - before, "samples", "== 0")
+        yield Figure(
+            f"samples lost in {minutes:g} min", device["overruns"] - before, "samples", "== 0"
+        )
         yield Figure("samples read twice or early", device["early_reads"], "samples", "== 0")
-        yield Figure("frames lost on the link", link.decoder.missing_frames + link.decoder.bad_frames, "frames", "== 0")
+        yield Figure(
+            "frames lost on the link",
+            link.decoder.missing_frames + link.decoder.bad_frames,
+            "frames",
+            "== 0",
+        )
 
 
 def determinism(content: bytes) -> Iterator[Figure]:
@@ -117,10 +129,17 @@ def determinism(content: bytes) -> Iterator[Figure]:
     for _ in range(2):
         digest = hashlib.sha256()
         with assemble(BOARD, content, condition="demo", seed=7).bench as bench:
-            bench.on_step.append(lambda seen, d=digest: [d.update(data) for _, data in seen.serial])
+
+            def take(seen: StepSeen, into: Any = digest) -> None:
+                for _, data in seen.serial:
+                    into.update(data)
+
+            bench.on_step.append(take)
             drain(bench, started(bench), 10.0)
         digests.append(digest.hexdigest())
-    yield Figure("two stepped runs byte-identical", float(digests[0] == digests[1]), "1 is yes", "== 1")
+    yield Figure(
+        "two stepped runs byte-identical", float(digests[0] == digests[1]), "1 is yes", "== 1"
+    )
 
 
 def redeploy(content: bytes) -> Iterator[Figure]:
@@ -134,7 +153,9 @@ def redeploy(content: bytes) -> Iterator[Figure]:
         begin = bench.now_s
         report = flash(console, deployment(BOARD))
         assert not report.changed
-        yield Figure("flash with nothing changed", bench.now_s - begin, "s of device time", "<= 1.0")
+        yield Figure(
+            "flash with nothing changed", bench.now_s - begin, "s of device time", "<= 1.0"
+        )
         restart(console)
 
 
@@ -167,18 +188,26 @@ def processor() -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="device time of the loss figure")
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="device time of the loss figure"
+    )
     parser.add_argument("--no-image", action="store_true", help="leave out the image build")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     arguments = parser.parse_args()
-    print(f"{processor()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}")
+    print(
+        f"{processor()}, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}"
+    )
     figures: list[Figure] = []
 
     def take(measured: Iterator[Figure]) -> None:
         for figure in measured:
             figures.append(figure)
             verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
-            print(f"{figure.name:42} {figure.value:10.4g} {figure.unit:18} {figure.target:8} {verdict}", flush=True)
+            print(
+                f"{figure.name:34} {figure.value:10.4g} {figure.unit:18} {figure.target:7} {verdict}",
+                flush=True,
+            )
 
     content = flashed()
     take(startup(content))

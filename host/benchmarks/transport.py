@@ -1,6 +1,7 @@
 """What the two ways to the host cost the chip: the console's CDC, or a CDC-ACM function of our own.
 
-On the emulated board, exceptions and flash-cache misses charged, USB packets paced. Prints the table of firmware/README.md.
+On the emulated board, exceptions and flash-cache misses charged, USB packets paced. Prints the
+table of firmware/README.md.
 """
 
 from __future__ import annotations
@@ -24,14 +25,22 @@ def script(port: str, chunk: int, seconds: int, read: bool) -> str:
     if port == "link":
         firmware = resources.files("wrench_firmware")
         framing = firmware.joinpath("framing.py").read_text()
-        link = firmware.joinpath("usb_link.py").read_text().replace("from .framing import copy\n", framing)
+        link = (
+            firmware.joinpath("usb_link.py")
+            .read_text()
+            .replace("from .framing import copy\n", framing)
+        )
     settings = f"PORT = {port!r}\nCHUNK = {chunk}\nSECONDS = {seconds}\nREAD = {read}\n"
     body = (Path(__file__).parent / "transport_device.py").read_text()
     return settings + link + body
 
 
-def measure(flash: bytes, port: str, chunk: int, *, read: bool, hold: bool = False) -> dict[str, float]:
-    """Busy fraction, throughput, echo latency and longest pause of the chip's loop for one configuration."""
+def measure(
+    flash: bytes, port: str, chunk: int, *, read: bool, hold: bool = False
+) -> dict[str, float]:
+    """Busy fraction, throughput, echo latency and longest pause of the chip's loop for one
+    configuration.
+    """
     with VirtualBench(flash, xip_miss_cycles=MISS_CYCLES) as bench:
         console = bench.open(CONSOLE)
         repl = RawRepl(console)
@@ -61,8 +70,8 @@ def measure(flash: bytes, port: str, chunk: int, *, read: bool, hold: bool = Fal
             received = len(channel.read_available()) / (span_ns / 1e9)
         latency = []
         if read and not hold:
-            fine = bench._step_ns  # noqa: SLF001
-            bench._step_ns = 100_000  # noqa: SLF001
+            fine = bench._step_ns
+            bench._step_ns = 100_000
             for _ in range(10):
                 channel.read_available()
                 begin = bench.now_s
@@ -71,7 +80,7 @@ def measure(flash: bytes, port: str, chunk: int, *, read: bool, hold: bool = Fal
                     bench.advance(0)
                 latency.append(bench.now_s - begin)
                 bench.advance(0.0131)
-            bench._step_ns = fine  # noqa: SLF001
+            bench._step_ns = fine
         heard = b""
         while b"\r\n" not in heard.partition(b"LONGEST")[2]:
             bench.advance(0.1)

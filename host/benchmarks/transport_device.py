@@ -1,5 +1,6 @@
-# Runs on the chip: sends at a given rate over the console or over the link's own USB function, and answers single
-# bytes. PORT, CHUNK (bytes sent at each of 200 ticks a second), SECONDS and READ are set by transport.py in front of this text.
+# Runs on the chip: sends at a given rate over the console or over the link's own USB function, and
+# answers single bytes. PORT, CHUNK (bytes sent at each of 200 ticks a second), SECONDS and READ are
+# set by transport.py in front of this text.
 import array
 import select
 import sys
@@ -43,7 +44,6 @@ def run():
     timer = machine.Timer(freq=200, mode=machine.Timer.PERIODIC, callback=tick)
     address = uctypes.addressof(ticks)
     longest = 0
-    echoed = bytearray(64)
     end = time.ticks_add(time.ticks_ms(), SECONDS * 1000)
     last = time.ticks_us()
     n = ticks[0]

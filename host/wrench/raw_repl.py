@@ -1,4 +1,6 @@
-"""MicroPython's raw REPL on any open port: mpremote's transport, without its own way of opening and waiting."""
+"""MicroPython's raw REPL on any open port: mpremote's transport, without its own way of opening and
+waiting.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ __all__ = ["RawRepl", "TransportError", "TransportExecError"]
 class RawRepl(SerialTransport):
     """mpremote's serial transport over a port that is open already.
 
-    It waits in the port's `read`, whose time-out is wall time on a real port and device time on the virtual bench;
-    mpremote's own loop sleeps on the wall clock. Its methods raise `TransportError` and `TransportExecError`.
+    It waits in the port's `read`, whose time-out is wall time on a real port and device time on the
+    virtual bench; mpremote's own loop sleeps on the wall clock. Its methods raise `TransportError`
+    and `TransportExecError`.
     """
 
     def __init__(self, port: Any) -> None:

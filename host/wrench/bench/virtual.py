@@ -1,8 +1,9 @@
-"""The virtual bench: an emulated board, the machine around it, and everything between them, in lock-step.
+"""The virtual bench: an emulated board, the machine around it, and everything between them, in
+lock-step.
 
-One step is 5 ms of device time. While the emulator computes step k in its own process, the machine computes what
-step k + 1 will feel from what the pins did in step k - 1: two cores are busy and the order never depends on timing, so
-two runs with one seed are identical.
+One step is 5 ms of device time. While the emulator computes step k in its own process, the machine
+computes what step k + 1 will feel from what the pins did in step k - 1: two cores are busy and the
+order never depends on timing, so two runs with one seed are identical.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class VirtualBench:
         if surroundings:
             self._inputs += surroundings.power_on(0)
 
-    # ---- time ------------------------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------
     @property
     def now_s(self) -> float:
         """Device time up to which the bench has been computed, in seconds."""
@@ -139,9 +140,9 @@ class VirtualBench:
         for watcher in self.on_step:
             watcher(seen)
 
-    # ---- stimulus --------------------------------------------------------------------------------------------------
+    # -- stimulus ------------------------------------------------------------------------
     def drive_pin(self, gpio: int, level: int | None, after_ns: float = 0) -> None:
-        """Drive a pin from outside (0 or 1) or let go of it (None), `after_ns` into the next step."""
+        """Drive a pin from outside (0, 1) or let go (None), `after_ns` into the next step."""
         self._inputs.append((after_ns, gpio, level))
 
     def plug_usb(self, plugged: bool) -> None:
@@ -168,7 +169,7 @@ class VirtualBench:
         self.settle()
         return self._emulator.read_flash()
 
-    # ---- serial ----------------------------------------------------------------------------------------------------
+    # -- serial --------------------------------------------------------------------------
     @property
     def serial_functions(self) -> int:
         """How many serial functions the board shows: 0 is the console, 1 the link."""
@@ -234,7 +235,9 @@ class VirtualBench:
 
 
 class BenchPort:
-    """A serial port of the emulated board with pyserial's methods, on device time: waiting lets the board run."""
+    """A serial port of the emulated board with pyserial's methods, on device time: waiting lets the
+    board run.
+    """
 
     def __init__(self, bench: VirtualBench, function: int) -> None:
         self._bench = bench
@@ -260,7 +263,9 @@ class BenchPort:
         return self.in_waiting
 
     def read(self, size: int = 1) -> bytes:
-        """Up to `size` bytes; waits up to `timeout` seconds of device time, for ever where it is None."""
+        """Up to `size` bytes; waits up to `timeout` seconds of device time, for ever where it is
+        None.
+        """
         deadline = None if self.timeout is None else self._bench.now_s + self.timeout
         while len(self._buffer) < size:
             self._check()
@@ -307,13 +312,18 @@ class BenchPort:
 
     def _check(self) -> None:
         if self._gone:
-            raise PortError("the board has gone from the bus (reset, unplugged or without power); open the port again")
+            raise PortError(
+                "the board has gone from the bus (reset, unplugged or without power); "
+                "open the port again"
+            )
         if not self.is_open:
             raise PortError("this port is closed; open it again")
 
 
 class Pacer:
-    """Keeps device time from running ahead of the wall clock; never tries to catch up more than 100 ms."""
+    """Keeps device time from running ahead of the wall clock; never tries to catch up more than 100
+    ms.
+    """
 
     def __init__(self, factor: float = 1.0) -> None:
         self._factor = factor

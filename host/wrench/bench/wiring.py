@@ -18,8 +18,9 @@ _TACHO_WIDTH_S = 1e-3
 class WiredMachine:
     """The plant, wired to the board as its file says: what a `VirtualBench` has around the chip.
 
-    `machine` is the plant: tests jam it, load it, heat it. `reading` is what it did in the last step, `drive` what the
-    motor driver was told in it. `press_estop`, `press_button` work the switches.
+    `machine` is the plant: tests jam it, load it, heat it. `reading` is what it did in the last
+    step, `drive` what the motor driver was told in it. `press_estop`, `press_button` work the
+    switches.
     """
 
     def __init__(self, board: Board, plant: Plant, signal: Adxl345Signal) -> None:
@@ -50,7 +51,7 @@ class WiredMachine:
         self._at_rest_level = 1 if board.tacho and board.tacho.edge == "falling" else 0
         self._first_signal = True
 
-    # ---- switches --------------------------------------------------------------------------------------------------
+    # -- switches ------------------------------------------------------------------------
     def press_estop(self, pressed: bool = True, after_ns: float = 0.0) -> None:
         """Open the e-stop's contact (a broken wire does the same), or close it again."""
         self._estop_closed = not pressed
@@ -66,12 +67,14 @@ class WiredMachine:
         if self.board.service:
             self._switches.append((0.0, self.board.service.pin, 0 if fitted else None))
 
-    # ---- Surroundings ----------------------------------------------------------------------------------------------
+    # -- Surroundings --------------------------------------------------------------------
     def power_on(self, now_ns: int) -> list[tuple[float, int, int | None]]:
         """The levels of the switches and of the tacho at rest."""
         del now_ns
         self._first_signal = True
-        inputs: list[tuple[float, int, int | None]] = [(0.0, self.board.estop.pin, 0 if self._estop_closed else None)]
+        inputs: list[tuple[float, int, int | None]] = [
+            (0.0, self.board.estop.pin, 0 if self._estop_closed else None)
+        ]
         if self.board.tacho:
             inputs.append((0.0, self.board.tacho.pin, self._at_rest_level))
         return inputs

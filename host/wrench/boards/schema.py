@@ -17,9 +17,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
-from wrench_firmware.limits import HARD_CAP_PERMILLE
-
 from wrench.boards import render, rp2040, rules
+from wrench_firmware.limits import HARD_CAP_PERMILLE
 
 HARD_CAP = HARD_CAP_PERMILLE / 1000
 """No derate cap may be above this fraction of rated speed, whatever a board file says."""

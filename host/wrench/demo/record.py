@@ -6,12 +6,11 @@ import bisect
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from wrench_firmware import wire
-
 from wrench.boards import Board
 from wrench.link import Frame
 from wrench.monitor import readings
 from wrench.monitor.readings import Status, Window
+from wrench_firmware import wire
 
 # A limit that lasts while nothing is wrong; any other protects something.
 _ORDINARY = ("none", "operator", "derate cap", "ramp")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wrench_firmware import wire
-
 from wrench.link import Frame
+from wrench_firmware import wire
 
 AXES = ("x", "y", "z")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wrench_firmware import wire
-
 from wrench.boards import load_board
 from wrench.demo.record import Phase, Record
 from wrench.link import Frame
+from wrench_firmware import wire
 
 
 def frame(name: str, time_s: float, **values: Any) -> Frame:

@@ -1,4 +1,6 @@
-"""The emulated RP2040 board: a Node child process that runs rp2040js, spoken to over its standard input and output."""
+"""The emulated RP2040 board: a Node child process that runs rp2040js, spoken to over its standard
+input and output.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,10 @@ class PinSeen:
 
 @dataclass(slots=True)
 class StepSeen:
-    """What the outside of the board saw during one step of device time."""
+    """What the outside of the board saw during one step of device time.
+
+    `unsent` counts, for each serial function, bytes that the board has not taken yet.
+    """
 
     now_ns: float
     idle_ns: float
@@ -50,6 +55,7 @@ class StepSeen:
     pins: dict[int, PinSeen]
     serial: list[tuple[int, bytes]]
     serial_functions: int
+    unsent: list[int]
     detached: int
     resets: list[tuple[float, int]]
     devices: list[dict[str, float]]
@@ -61,9 +67,10 @@ class StepSeen:
 class StepRequest:
     """What the outside does to the board during one step.
 
-    `duration_ns` of device time; `inputs` are (ns after the start, GPIO, 0 | 1 | None for undriven);
-    `adc` maps a channel to its 12-bit code; `signal` maps a device index to raw int16 counts as bytes;
-    `sent` maps a serial function to bytes; `serial` holds (open, reading) for each function or None to leave it.
+    `duration_ns` of device time; `inputs` are (ns after the start, GPIO, 0 | 1 | None for
+    undriven); `adc` maps a channel to its 12-bit code; `signal` maps a device index to raw int16
+    counts as bytes; `sent` maps a serial function to bytes; `serial` holds (open, reading) for each
+    function or None to leave it.
     """
 
     duration_ns: int
@@ -77,7 +84,11 @@ class StepRequest:
 
 
 class Emulator:
-    """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of requests."""
+    """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of
+    requests.
+
+    `core` is "fast", or "library" for rp2040js's own, several times slower: a second opinion.
+    """
 
     def __init__(
         self,
@@ -86,18 +97,24 @@ class Emulator:
         watched: list[int],
         devices: list[dict[str, Any]],
         xip_miss_cycles: int = 0,
+        core: str = "fast",
         usb_packet_ns: int = 60_000,
         flash_times_ns: dict[str, int] | None = None,
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
     ) -> None:
         self._pending: deque[str] = deque()
         self._process = subprocess.Popen(
-            node_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            node_command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # a terminal's signals are for the parent, which ends it
         )
         options = {
             "watched": watched,
             "devices": devices,
             "xip_miss_cycles": xip_miss_cycles,
+            "core": core,
             "usb_packet_ns": usb_packet_ns,
             "flash_timing": flash_times_ns or TYPICAL_FLASH_TIMES_NS,
             "unique_id": list(unique_id),
@@ -136,6 +153,7 @@ class Emulator:
             pins={int(p): PinSeen(**seen) for p, seen in answer["pins"].items()},
             serial=[(int(name.partition(":")[2]), data) for name, data in parts],
             serial_functions=answer["serial_functions"],
+            unsent=answer["unsent"],
             detached=answer["detached"],
             resets=[(t, reason) for t, reason in answer["resets"]],
             devices=answer["devices"],
@@ -201,6 +219,8 @@ class Emulator:
         self._process.kill()
         stderr = self._process.stderr
         said = stderr.read().decode(errors="replace") if stderr and not stderr.closed else ""
-        lines = [line.strip() for line in said.splitlines() if "Error" in line] or said.split("\n")[:1]
+        lines = [line.strip() for line in said.splitlines() if "Error" in line] or said.split("\n")[
+            :1
+        ]
         reason = f" ({lines[0]})" if lines and lines[0] else ""
         return BenchError(f"the emulator has stopped{reason}; start the bench again")

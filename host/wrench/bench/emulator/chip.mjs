@@ -1,12 +1,10 @@
 // One emulated RP2040 board: power, resets, pins, flash, buses, USB, and running it for a stretch of time.
 
-import { ConsoleLogger, LogLevel, Simulator } from 'rp2040js';
 import { I2cBus, SpiBus } from './buses.mjs';
-import { chargeExceptions, modelXipCache } from './cost_model.mjs';
 import { Adxl345 } from './devices/adxl345.mjs';
 import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
-import { shortcutMemory } from './memory.mjs';
 import { Pins } from './pins.mjs';
+import { Processor } from './processor.mjs';
 import { UsbHost } from './usb_host.mjs';
 
 const SSI = 0x18000, IO_QSPI = 0x40018, WATCHDOG = 0x40058;
@@ -15,10 +13,12 @@ const TEMPERATURE_CHANNEL = 4, TEMPERATURE_27C = 876;       // datasheet section
 
 export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, ...}], flash_timing,
-  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes]}
+  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library'}
   constructor(options) {
     this.options = options;
-    this.flash = new Uint8Array(16 << 20).fill(0xff);       // rp2040js expects its full window
+    const { bootrom, core, xip_miss_cycles: missCycles } = options;
+    this.processor = new Processor({ bootrom, core, missCycles });
+    this.flash = this.processor.flash;
     this.flash.set(options.flash.subarray(0, FLASH_SIZE));
     this.adc = [0, 0, 0, 0, TEMPERATURE_27C];
     this.outside = new Map();
@@ -56,14 +56,8 @@ export class Chip {
   }
 
   boot(reason, scratch) {
-    const simulator = new Simulator(), mcu = this.mcu = simulator.rp2040;
-    this.clock = simulator.clock;
-    mcu.loadBootrom(this.options.bootrom);                  // wipes flash, so before the swap below
-    mcu.flash = this.flash;
-    mcu.flash16 = new Uint16Array(this.flash.buffer);
-    mcu.flashView = new DataView(this.flash.buffer);
-    shortcutMemory(mcu);
-    mcu.logger = new ConsoleLogger(LogLevel.Error, false);
+    this.processor.powerUp();
+    const clock = this.clock = this.processor.clock, mcu = this.mcu = this.processor.rp2040;
     mcu.adc.channelValues = this.adc;
     this.ssi = new SsiFlash(mcu, this.options.flash_timing);
     this.ssi.uniqueId = this.options.unique_id;
@@ -79,7 +73,7 @@ export class Chip {
     watchdog.onWatchdogTrigger = () => {
       watchdog.alarm.enable = false;                        // it would re-arm with 0 ns: an endless loop
       this.resetAsked = watchdog;
-      this.stopAt = 0;
+      clock.stopAt = 0;
     };
 
     this.pins = new Pins(mcu, this.past, this.options.watched);
@@ -95,10 +89,6 @@ export class Chip {
     this.usb.onData = (index, bytes) => this.serial.push([index, bytes]);
     this.usb.onDetach = () => { this.detached++; };
 
-    chargeExceptions(mcu, this.clock, () => 1e9 / mcu.clkSys);
-    if (this.options.xip_miss_cycles) {
-      this.xip = modelXipCache(mcu, this.clock, () => 1e9 / mcu.clkSys, this.options.xip_miss_cycles);
-    }
     this.attachDevices();
     mcu.core.PC = 0x10000000;
   }
@@ -151,8 +141,7 @@ export class Chip {
       return;
     }
     for (;;) {
-      this.stopAt = end - this.past;
-      this.loop();
+      this.idleNs += this.processor.run(end - this.past);
       if (!this.resetAsked) return;
       const { reason, scratchData } = this.resetAsked;
       this.leave();
@@ -160,27 +149,5 @@ export class Chip {
       this.boot(reason, Uint32Array.from(scratchData));
       if (this.inputs.length) this.applyInputs();
     }
-  }
-  loop() {
-    const clock = this.clock, core = this.mcu.core, mcu = this.mcu;
-    let idle = 0, clkSys = mcu.clkSys, nanos = 1e9 / clkSys;
-    while (clock.nanosCounter < this.stopAt) {
-      if (core.waiting) {
-        const next = clock.nextAlarm, until = next === null ? this.stopAt : Math.min(next.nanos, this.stopAt);
-        const gap = until - clock.nanosCounter;
-        idle += gap;
-        clock.tick(gap);
-      } else {
-        const spent = core.executeInstruction() * nanos, next = clock.nextAlarm;
-        const now = clock.nanosCounter + spent;
-        if (next !== null && next.nanos <= now) {
-          clock.tick(spent);
-          if (mcu.clkSys !== clkSys) { clkSys = mcu.clkSys; nanos = 1e9 / clkSys; }
-        } else {
-          clock.nanosCounter = now;
-        }
-      }
-    }
-    this.idleNs += idle;
   }
 }

@@ -3,38 +3,50 @@
 // exception with the stacking done from SRAM; a miss fetches 8 bytes over QSPI at half the system clock, about 50 cycles.
 
 const EXCEPTION_CYCLES = 27;
-const SETS = 1024, LINE_SHIFT = 3;
+const SETS = 1024, LINE_SHIFT = 3, TAG_SHIFT = LINE_SHIFT + 10;
 
-export function chargeExceptions(rp2040, clock, nanosPerCycle) {
-  const core = rp2040.core, enter = core.exceptionEntry.bind(core);
+export function chargeExceptions(core, clock) {
+  const enter = core.exceptionEntry.bind(core);
   core.exceptionEntry = (number) => {
     enter(number);
-    core.cycles += EXCEPTION_CYCLES;
-    clock.nanosCounter += EXCEPTION_CYCLES * nanosPerCycle();
+    clock.charge(EXCEPTION_CYCLES);
   };
 }
 
-// Returns {hits, misses}, counted as the chip runs.
-export function modelXipCache(rp2040, clock, nanosPerCycle, missCycles) {
-  const core = rp2040.core, counts = { hits: 0, misses: 0 };
-  const tags = new Int32Array(2 * SETS).fill(-1), older = new Uint8Array(SETS);
-  const look = (address) => {
-    const line = (address & 0xffffff) >> LINE_SHIFT, set = line & (SETS - 1), tag = line >> 10, way = set << 1;
-    if (tags[way] === tag) { older[set] = 1; counts.hits++; return; }
-    if (tags[way + 1] === tag) { older[set] = 0; counts.hits++; return; }
-    counts.misses++;
-    tags[way + older[set]] = tag;
-    older[set] ^= 1;
-    core.cycles += missCycles;
-    clock.nanosCounter += missCycles * nanosPerCycle();
-  };
+export class XipCache {
+  // `hits` counts look-ups that found their line; a core that fetches on within one line looks it up once.
+  constructor(missCycles) {
+    this.missCycles = missCycles;
+    this.hits = 0;
+    this.misses = 0;
+    this.tags = new Int32Array(2 * SETS).fill(-1);
+    this.older = new Uint8Array(SETS);
+  }
+  // What reading `address` costs beyond a hit, in cycles.
+  look(address) {
+    const set = (address >>> LINE_SHIFT) & (SETS - 1), tag = (address & 0xffffff) >> TAG_SHIFT, way = set << 1;
+    if (this.tags[way] === tag) { this.older[set] = 1; this.hits++; return 0; }
+    if (this.tags[way + 1] === tag) { this.older[set] = 0; this.hits++; return 0; }
+    this.misses++;
+    this.tags[way + this.older[set]] = tag;
+    this.older[set] ^= 1;
+    return this.missCycles;
+  }
+  // Two addresses that compete for the same two lines.
+  static sameSet(a, b) { return ((a ^ b) & ((SETS - 1) << LINE_SHIFT)) === 0; }
+}
+
+// Charges what the core itself reads through its own methods.
+export function chargeFlashReads(core, clock, cache) {
   for (const name of ['readUint8', 'readUint16', 'readUint32']) {
     const read = core[name];
     core[name] = (address) => {
       address >>>= 0;
-      if (address >>> 24 === 0x10) look(address);
+      if (address >>> 24 === 0x10) {
+        const cost = cache.look(address);
+        if (cost) clock.charge(cost);
+      }
       return read(address);
     };
   }
-  return counts;
 }

@@ -46,12 +46,14 @@ function report() {
     powered: chip.powered,
     pins: Object.fromEntries([...meters].map(([pin, meter]) => [pin, meter.take(now)])),
     serial_functions: chip.powered ? chip.usb.functions.length : 0,
+    unsent: chip.powered ? chip.usb.functions.map((f) => f.out.length) : [],
     detached: chip.detached,
     resets: chip.resets,
     devices: chip.powered ? chip.devices.map((d) => ({ ...d.counts, buffered: d.buffered })) : [],
     flash: chip.flashCounts,
   };
-  if (chip.xip) answer.xip = { ...chip.xip };
+  const { cache } = chip.processor;
+  if (cache) answer.xip = { hits: cache.hits, misses: cache.misses };
   chip.resets = [];
   chip.detached = 0;
   for (const [index, bytes] of chip.serial) {

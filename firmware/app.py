@@ -158,7 +158,10 @@ class App:
         supply = self.inputs.supply_mv
         if supply > self._nominal_mv:
             duty = duty * self._nominal_mv // supply
-        self.motor.drive(duty if duty > self._min_duty else self._min_duty)
+        if duty < self._min_duty:
+            self.motor.off()  # it would not turn, only heat
+            return
+        self.motor.drive(duty)
 
     # -- the loop ------------------------------------------------------------------------
     def run(self):
@@ -303,6 +306,8 @@ class App:
             self.telemetry.event(telemetry.EVENT_RESET, 0, 0)
             return commands.DONE
         if kind == wire.STREAM:
+            if argument > 1:
+                return commands.OUT_OF_RANGE
             self._streaming = argument == 1
             return commands.DONE
         if kind == wire.MAINTENANCE:

@@ -5,14 +5,15 @@ Speeds are in 1/1000 of rated speed.
 
 Modes (`wire.MODES`):
 
-    boot         from reset until the self-test is done. Left to idle, or to tripped by a fault.
-    idle         motor off, ready. Left to starting by `run`, to tripped by a fault, to maintenance
-    by `maintain`. starting     ramping up after `run`. Left to running when the ramp no longer
-    binds. running      at the operator's speed or the derate cap. Left to limiting when another
-    limit binds. limiting     held lower by a limit that protects something. Left to running when
-    that limit no longer binds. tripped      motor off, the first fault latched. Left to idle by
-    `reset` only, with the cause gone. maintenance  motor off, about to give the console to the
-    host. Left by a reset of the chip.
+    boot         from reset until the self-test is done. Left to idle by `ready`, to tripped.
+    idle         motor off, ready. Left to starting by `run`, to maintenance by `maintain`.
+    starting     ramping up after `run`. Left to running when the ramp no longer binds.
+    running      at the operator's speed or the derate cap. Left to limiting when a limit that
+                 protects something binds.
+    limiting     held lower by such a limit. Left to running when it no longer binds.
+    tripped      motor off, the first fault latched. Left to idle by `reset`, with the cause gone,
+                 or to maintenance.
+    maintenance  motor off, about to give the console to the host. Left by a reset of the chip.
 
 `stop` leads from starting, running and limiting to idle. A fault leads from any mode but
 maintenance to tripped.
@@ -136,7 +137,7 @@ class Governor:
             back_off = min(max(excess, _BACK_OFF_LEAST_PERMILLE), _BACK_OFF_MOST_PERMILLE)
             held = min(self.vibration_permille, self.command_permille)
             held -= held * back_off // 1000
-            self.vibration_permille = max(held, _SLOWEST_PERMILLE)
+            self.vibration_permille = max(held, min(_SLOWEST_PERMILLE, self.cap_permille))
         elif velocity_um_s < self._velocity_release and self.vibration_permille < self.cap_permille:
             self.vibration_permille = min(
                 self.vibration_permille + _GIVE_BACK_PERMILLE, self.cap_permille
@@ -171,7 +172,11 @@ class Governor:
             if micro < target:
                 micro = target
         self._micro = micro
-        if limit == LIMIT_RAMP and wanted == self.vibration_permille < self.cap_permille:
+        if (
+            self.mode == LIMITING
+            and limit == LIMIT_RAMP
+            and wanted == self.vibration_permille < self.cap_permille
+        ):
             limit = LIMIT_VIBRATION  # it gives back in steps; the ramp between them binds nothing
         self.limit = limit
         if limit == LIMIT_VIBRATION:

@@ -127,6 +127,9 @@ class Protection:
 
     def forget(self):
         """A new run begins: delays start from nothing."""
+        self._current.update(False, 0)
+        self._temperature.update(False, 0)
+        self._supply.update(False, 0)
         self._vibration_held_ms = 0
         self._vibrating = False
         self._since_heartbeat_ms = 0

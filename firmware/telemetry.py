@@ -151,5 +151,5 @@ class Telemetry:
             self._formats[wire.WAVEFORM], self._frame, at, first_sample, count, scale_ug
         )
         at += self._bytes[wire.WAVEFORM]
-        self._frame[at : at + 6 * count] = samples
+        framing.copy(samples, 0, self._frame, at, 6 * count)
         self._finish(wire.WAVEFORM, 6 * count)

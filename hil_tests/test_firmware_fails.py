@@ -3,13 +3,14 @@
 from importlib import resources
 
 import pytest
-from conftest import BOARD, Rig
+from rig import BOARD, Rig
 
 from wrench.bench.assemble import assemble, bare_flash
 from wrench.bench.virtual import CONSOLE, LINK
 from wrench.deploy import compile_module, deployment
 from wrench.flash import flash
 from wrench.image import find
+from wrench.link import Link
 
 APP = "/lib/wrench_firmware/app.mpy"
 PLACES = {
@@ -55,8 +56,8 @@ def test_the_motor_stops_by_itself(place, mishap, app_source, bare):
         if mishap != "raises" or place == "in the loop":
             assert bench.resets, "the watchdog has not reset the chip"
         rig.highest_duty = 0.0
-        if not rig.link.port.is_open:
-            rig.link = type(rig.link)(bench.open(LINK))
+        if bench.resets:
+            rig.link = Link(bench.open(LINK))
         rig.link.hello()
         rig.listen(1.0)
         assert rig.mode in ("idle", "tripped")

@@ -1,4 +1,6 @@
-"""What a failing bearing makes the board do."""
+"""What the sensor feels, from the bearing to the host."""
+
+import itertools
 
 
 def test_a_healthy_drill_runs_on_without_losing_a_sample(rig):
@@ -22,3 +24,20 @@ def test_a_failing_bearing_is_slowed_down_then_stopped(make_rig):
     assert rig.fault == "vibration"
     assert rig.duty_at_pin == 0.0
     assert not rig.machine.reading.seized
+
+
+def test_the_raw_waveform_streams_without_a_gap_while_the_drill_runs(rig):
+    rig.run(700)
+    rig.link.command("stream", 1)
+    first_samples = []
+    end = rig.bench.now_s + 3.0
+    while rig.bench.now_s < end:
+        frame = rig.link.receive(0.1)
+        if frame and frame.name == "waveform":
+            assert len(frame.tail) == 6 * frame["samples"]
+            first_samples.append(frame["first_sample"])
+    assert len(first_samples) > 500
+    assert {b - a for a, b in itertools.pairwise(first_samples)} == {16}
+    rig.listen(0.1)
+    assert rig.mode == "running"
+    assert rig.status.dropped_frames == 0

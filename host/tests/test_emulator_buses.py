@@ -55,8 +55,9 @@ def test_an_accelerometer_answers_on_i2c_by_peripheral_and_by_pins():
         script = (Path(__file__).parent / "i2c_device.py").read_text()
         out, err = repl.exec_raw(script, timeout=20)
         assert not err, err.decode()
-    said = dict(line.partition(" ")[::2] for line in out.decode().splitlines())
-    lines = [line for line in out.decode().splitlines() if line.startswith("SAMPLE")]
+    text: list[str] = out.decode().splitlines()
+    said = {name: value for name, _, value in (line.partition(" ") for line in text)}
+    lines = [line for line in text if line.startswith("SAMPLE")]
     samples = [json.loads(line[7:]) for line in lines]
     assert said["SCAN"] == "[83]"
     assert said["IDENTITY"] == str(0xE5)

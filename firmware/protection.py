@@ -72,8 +72,10 @@ class Protection:
         self._since_heartbeat_ms = self._link_timeout_ms
 
     def window(self, velocity_um_s, peak_mg, window_ms):
-        """A window of settled features has closed. Its delay is how long it has been above, windows
-        included.
+        """A window of settled features has closed.
+
+        The delay runs from the end of the first window above the level, and is looked at when a
+        window closes.
         """
         self.velocity_um_s = velocity_um_s
         self.peak_mg = peak_mg

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from own_cache import link_cache
 
 from wrench.bench.assemble import flashed
 from wrench.boards import Board, load_board
-from wrench.cache import cache_folder
-
-_SHARED = ("emulator", "images", "flashed", "build", "sources")
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +31,3 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own that shares what is expensive: no bench of anybody else is in it,
     and it keeps no board from one test to the next."""
     return link_cache(tmp_path / "cache", monkeypatch)
-
-
-def link_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make `folder` the cache; what is expensive to make leads to the real one."""
-    folder.mkdir()
-    for name in _SHARED:
-        (folder / name).symlink_to(cache_folder(name), target_is_directory=True)
-    monkeypatch.setenv("WRENCH_CACHE", str(folder))
-    return folder

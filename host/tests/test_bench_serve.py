@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import link_cache
+from own_cache import link_cache
 
 from wrench import operation
 from wrench.bench import registry

@@ -48,7 +48,7 @@ def test_summary_without_a_trip_is_honest() -> None:
 def test_losses_since_the_run_began_are_told() -> None:
     run = play(4.0)
     later = status(4.1, "starting", "ramp", 500, bad_frames=1)
-    run.take(dataclasses.replace(later, lost_samples=7, dropped_frames=2), 5, 1)
+    run.take(dataclasses.replace(later, lost_samples=7, dropped_frames=2), 3, 1)
     assert (run.losses.samples, run.losses.frames_dropped, run.losses.frames_missing) == (7, 2, 3)
     assert run.losses.bad_frames == 2
     assert "7 lost; " in summary(run)

@@ -1,0 +1,20 @@
+"""A cache of a test's own, in which only what is expensive to make is shared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wrench.cache import cache_folder
+
+_SHARED = ("emulator", "images", "flashed", "build", "sources")
+
+
+def link_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make `folder` the cache; what is expensive to make leads to the real one."""
+    folder.mkdir()
+    for name in _SHARED:
+        (folder / name).symlink_to(cache_folder(name), target_is_directory=True)
+    monkeypatch.setenv("WRENCH_CACHE", str(folder))
+    return folder

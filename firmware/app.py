@@ -339,8 +339,11 @@ class App:
 
 def main():
     """Called by /main.py. The motor's pins are low before anything else is looked at."""
-    import wrench_board as board
-
+    try:
+        import wrench_board as board
+    except ImportError:
+        print("wrench: no board file; run `wrench flash`")
+        return
     motor = make_motor(board)
     if startup.maintenance_asked(board):
         print("wrench: maintenance; reset to operate again")

@@ -7,11 +7,14 @@ table of firmware/README.md.
 from __future__ import annotations
 
 import argparse
-from importlib import resources
 from pathlib import Path
 
+from wrench.bench.assemble import bare_flash
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
-from wrench.image import find, read_uf2
+from wrench.boards import load_board
+from wrench.deploy import deployment
+from wrench.flash import flash as install
+from wrench.image import find
 from wrench.raw_repl import RawRepl
 
 SETTLE_S, MEASURE_S = 1.0, 2.0
@@ -21,18 +24,19 @@ TICKS_S = 200
 
 def script(port: str, chunk: int, seconds: int, read: bool) -> str:
     """The device program with its settings in front."""
-    link = ""
-    if port == "link":
-        firmware = resources.files("wrench_firmware")
-        framing = firmware.joinpath("framing.py").read_text()
-        link = (
-            firmware.joinpath("usb_link.py")
-            .read_text()
-            .replace("from .framing import copy\n", framing)
-        )
+    link = "from wrench_firmware.usb_link import UsbLink\n" if port == "link" else ""
     settings = f"PORT = {port!r}\nCHUNK = {chunk}\nSECONDS = {seconds}\nREAD = {read}\n"
     body = (Path(__file__).parent / "transport_device.py").read_text()
     return settings + link + body
+
+
+def with_firmware(content: bytes) -> bytes:
+    """A flash chip with the firmware's modules, which does not start them by itself."""
+    files = deployment(load_board("pico-adxl345"))
+    files.files["/main.py"] = b""
+    with VirtualBench(content) as bench:
+        install(bench.open(CONSOLE), files)
+        return bench.read_flash()
 
 
 def measure(
@@ -99,7 +103,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--image", type=Path)
     image = find("stock", file=arguments.parse_args().image)
-    flash = read_uf2(image.path)[1]
+    flash = with_firmware(bare_flash(image))
     for port in ("console", "link"):
         base = measure(flash, port, 0, read=True)
         print(f"{port:8} loop at {TICKS_S} Hz without traffic: {100 * base['busy']:.1f} % busy")

@@ -105,7 +105,6 @@ class App:
         self._scale_ug = self.sensor.count_ug
         self._window_ms = board.VIBRATION_WINDOW_SAMPLES * 1000 // board.VIBRATION_RATE_HZ
         self._led = None if board.LED_PIN is None else Pin(board.LED_PIN, Pin.OUT, value=0)
-        self._reported = (-1, 0)
         self._tripped_with = 0
         self._limit_reported = 0
         self.overruns = 0
@@ -113,7 +112,6 @@ class App:
         self._loop_came_round = False
         self._watchdog = None
         self._leaving = False
-        self._pending_event = 0
 
     # -- the control tick ----------------------------------------------------------------
     def control(self, _timer):

@@ -6,7 +6,6 @@ import micropython
 from machine import ADC, Pin
 from micropython import const
 
-_TIMERAWL = const(0x40054028)
 _EDGES = const(0)
 _LAST_US = const(1)
 _STANDSTILL_US = const(1500000)  # one edge in this time is 40 rpm at one pulse a turn
@@ -55,7 +54,6 @@ class Inputs:
 
     def __init__(self, board):
         self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
-        self.estop_pin = self._estop
         self._pulses = board.TACHO_PULSES_PER_REV or 1
         self.has_tacho = board.TACHO_PIN is not None
         if self.has_tacho:

@@ -19,8 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import platformdirs
-
+from wrench.cache import cache_root
 from wrench.errors import ImageError
 from wrench.image.contents import inspect
 from wrench.image.progress import Progress, Step
@@ -58,8 +57,7 @@ class Image:
 
 def cache_dir() -> Path:
     """Return the cache: `$WRENCH_CACHE`, or the user's cache directory for wrench."""
-    chosen = os.environ.get("WRENCH_CACHE")
-    return Path(chosen).absolute() if chosen else platformdirs.user_cache_path("wrench")
+    return cache_root()
 
 
 @contextmanager

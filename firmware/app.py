@@ -1,10 +1,13 @@
-"""Wires the objects together and runs the loop.
+"""Makes the parts, and runs the loop.
 
-Two contexts share the core. The control tick (200 Hz, a timer's callback between two bytecodes of
-the loop) checks the protecting inputs, and at every fourth lets the governor decide the speed and
-drives the motor. The loop moves samples, features, frames and commands, and sleeps. The watchdog is
-fed by the tick, and only when the loop has come round since the last feed.
+Three contexts share the core. The guard (5,000 turns a second, a hard interrupt in assembler) stops
+the motor by itself and carries samples into a ring. The control tick (200 a second, between two
+bytecodes of the loop) protects and drives. The loop turns samples into features, frames, events
+and answers, and sleeps. Nothing in the loop can keep the motor running: the tick feeds the watchdog
+only when the loop has come round since the last feed, and the guard's dead-man waits for the tick.
 """
+
+from . import buffers  # isort: skip
 
 import gc
 import os
@@ -16,42 +19,47 @@ import micropython
 from machine import Pin, Timer
 from micropython import const
 
-from . import commands, protection, sleep_rp2, startup, telemetry, wire
+from . import acquire, commands, protection, settings, sleep_rp2, startup, telemetry
+from . import quantities as q
+from . import wire_format as wire
+from .blackbox import BlackBox
+from .conditions import Conditions
+from .console import Console
+from .control import TICK_HZ, Control
 from .features import Features
-from .governor import IDLE, LIMITING, STARTING, TRIPPED, Governor
+from .governor import SELF_TEST, Governor
+from .guard_rp2 import Guard
+from .history import History
 from .inputs import Inputs
 from .motor import make_motor
+from .panel import RESET, START, STOP, Button, Light
+from .probation import Probation
 from .protection import Protection
+from .requests import Requests
 from .sampler import Sampler
+from .speed_loop import SpeedLoop
+from .storage_rp2 import open_storage, stamp
+from .supplies import Supplies
 from .usb_link import UsbLink
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
-_TICK_HZ = const(200)
-_TICK_MS = const(5)
-_TICK_US = const(5000)
-_STATUS_TICKS = const(8)  # 25 Hz
-_SPEED_MASK = const(3)
-_SPEED_MS = const(20)
+_PANEL_MS = const(20)
+_BLOCK = const(32)
+_SMALL_BLOCK = const(16)
+_NO_HOLD = const(15)
+_SLOW_INPUTS = const(6)
 _PROVED_TICKS = const(2000)
-_WATCHDOG_MS = const(250)
-_LATE_US = const(6000)
-_TX_BYTES = const(6143)
 _RX_BYTES = const(512)
 
 _FLAG_ENABLED = const(1)
 _FLAG_ESTOP_OPEN = const(2)
 _FLAG_LINK_OWNED = const(4)
 _FLAG_SETTLED = const(8)
-
-
-def _sensor(board):
-    """The driver module of the board's sensor is imported here alone: the others cost no memory."""
-    if board.VIBRATION_DRIVER == "adxl345":
-        from .drivers.adxl345 import Adxl345
-
-        return Adxl345(board)
-    raise ValueError("no driver for " + board.VIBRATION_DRIVER)
+_FLAG_UNLOCKED = const(16)
+_FLAG_GUARANTEED = const(32)
+_FLAG_WALL_TIME = const(64)
+_FLAG_CLOSED_LOOP = const(128)
 
 
 def _image():
@@ -63,293 +71,450 @@ def _image():
         return 0
 
 
-def _firmware_hash():
+def _build(name, default):
     try:
         import wrench_build
 
-        return wrench_build.FIRMWARE_HASH
+        return getattr(wrench_build, name, default)
     except ImportError:
-        return 0
+        return default
+
+
+def _features(board, sensor):
+    axes = board.VIBRATION_AXES
+    return Features(
+        board.VIBRATION_WINDOW_SAMPLES,
+        board.VIBRATION_RATE_HZ,
+        sensor.count_ug,
+        sensor.full_scale_counts,
+        axes,
+        axes if board.VIBRATION_BUS == "adc" else (0, 1, 2),
+        board.VELOCITY_BAND_LOW_HZ,
+        board.VELOCITY_BAND_HIGH_HZ,
+        board.ENVELOPE_LOW_HZ,
+        board.ENVELOPE_HIGH_HZ,
+    )
 
 
 class App:
     """One board, operating."""
 
-    def __init__(self, board, motor):
+    def __init__(self, board, motor, unlocked):
         self.board = board
         self.motor = motor
-        self.governor = Governor(
-            board.DERATE_CAP_PERMILLE,
-            board.RAMP_UP_PERMILLE_PER_S,
-            board.RAMP_DOWN_PERMILLE_PER_S,
-            board.VELOCITY_LIMIT_UM_S,
-            board.VELOCITY_HYSTERESIS_UM_S,
-            board.MOTOR_RATED_SPEED_RPM if board.TACHO_PIN is not None else 0,
+        self.unlocked = unlocked
+        gc.collect()
+        # First, because the host takes its time to see it.
+        self.link = UsbLink(buffers.link_fill, buffers.link_send, _RX_BYTES)
+        self.values = q.make_values()
+        self.guard = Guard(motor.kill_writes())
+        self.source = acquire.Source(board, self.guard)
+        self.inputs = Inputs(board, self.values, self.guard)
+        self.source.make_engine()
+        self.conditions = Conditions(board, self.values)
+        self.protection = Protection(board, self.values, unlocked)
+        self.supplies = Supplies(board, self.values)
+        self.governor = Governor(board)
+        self.probation = Probation(
+            board.PROBATION_PERMILLE, board.PROBATION_STEP_S, self.governor.cap_permille
         )
-        self.inputs = Inputs(board)
-        self.protection = Protection(board)
-        self.sensor = _sensor(board)
-        self.sampler = Sampler(self.sensor)
-        self.features = Features(
-            board.VIBRATION_WINDOW_SAMPLES, board.VIBRATION_RATE_HZ, self.sensor.count_ug
+        self.speed_loop = SpeedLoop(
+            self.governor.cap_permille,
+            board.MOTOR_RATED_SPEED_RPM,
+            self.inputs.pulses if self.inputs.has_tacho else 0,
+            board.MOTOR_SUPPLY_NOMINAL_MV,
+            board.MOTOR_FREE_SPEED_RPM or 0,
         )
-        self.link = UsbLink(_TX_BYTES, _RX_BYTES)
+        log_storage, settings_storage = open_storage()
+        self.blackbox = BlackBox(log_storage, stamp)
+        self.settings = settings.open_settings(settings_storage, self.governor.cap_permille)
+        self.kept = self._restore()
+        window = board.VIBRATION_WINDOW_SAMPLES
+        self.sampler = Sampler(
+            self.source.ring, self.source.engine, _BLOCK if window % _BLOCK == 0 else _SMALL_BLOCK
+        )
+        self.features = _features(board, self.source.sensor)
+        self._has_envelope = board.ENVELOPE_LOW_HZ is not None
         self.telemetry = telemetry.Telemetry(self.link)
-        self.commands = commands.Commands(self.link, self.telemetry, self.handle)
-        self._schema_hash = wire.schema_hash()
-        self._ready_mask = 1 << board.VIBRATION_INT1_PIN
-        self._min_duty = board.MOTOR_MIN_DUTY_PERMILLE
-        self._nominal_mv = board.MOTOR_SUPPLY_NOMINAL_MV
-        self._owned_by_link = False
-        self._streaming = False
-        self._scale_ug = self.sensor.count_ug
+        self.requests = Requests(self)
+        self.commands = commands.Commands(self.link, self.telemetry, self.requests.handle)
+        self.control = Control(self)
+        self.history = History(self.sampler, board.VIBRATION_RATE_HZ, self.source.scale_ug)
+        self.streaming = False
+        self.wall_time_known = False
+        self._light = Light()
+        self._button = Button()
+        self._led = None if board.LED_PIN is None else Pin(board.LED_PIN, Pin.OUT, value=1)
+        self._button_pin = (
+            None if board.BUTTON_PIN is None else Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
+        )
         self._window_ms = board.VIBRATION_WINDOW_SAMPLES * 1000 // board.VIBRATION_RATE_HZ
-        self._led = None if board.LED_PIN is None else Pin(board.LED_PIN, Pin.OUT, value=0)
-        self._tripped_with = 0
-        self._limit_reported = 0
-        self.overruns = 0
-        self._last_us = 0
-        self._loop_came_round = False
-        self._watchdog = None
+        self._console = Console()
+        self._fault_told = 0
+        self._limit_told = 0
+        self._alarms_told = 0
+        self._save_due = False
+        self._proved = False
+        self._ran = False
         self._leaving = False
 
-    # -- the control tick ----------------------------------------------------------------
-    def control(self, _timer):
-        """Runs 200 times a second, between two bytecodes of the loop. An exception stops the motor
-        for good.
-        """
-        try:
-            now = time.ticks_us()
-            if time.ticks_diff(now, self._last_us) > _LATE_US:
-                self.overruns += 1
-            self._last_us = now
-            n = sleep_rp2.tick(_TICK_US)
-            governor = self.governor
-            inputs = self.inputs
-            inputs.read()
-            turning = STARTING <= governor.mode <= LIMITING
-            fault = self.protection.check(inputs, turning, self._owned_by_link, _TICK_MS)
-            if fault and governor.mode != TRIPPED:
-                self.motor.off()
-                governor.trip(fault)
-            elif not turning:
-                self.motor.off()
-            if not n & _SPEED_MASK:
-                inputs.read_slow()
-                self._set_speed()
-            if self._loop_came_round and self._watchdog:
-                self._loop_came_round = False
-                self._watchdog.feed()
-        except BaseException as error:
-            self.motor.off()
-            self.governor.trip(protection.EXCEPTION)
-            self._exception = error
+    def _restore(self):
+        """What the settings say, where they can be trusted; what came of reading them."""
+        kept = self.settings
+        outcome = kept.load(self.blackbox.recover())
+        if outcome == settings.FRESH:
+            kept.save()  # before anything is erased for the black box
+        values = kept.values
+        self.boot = self.blackbox.start(values[settings.BOOTS])
+        self.governor.hold_below(values[settings.OPERATOR_CEILING])
+        self.probation.restore(
+            values[settings.PROBATION_STEP], values[settings.PROBATION_HEALTHY_MS]
+        )
+        self.probation.hold(values[settings.PROBATION_HOLD])
+        self.governor.hold_probation(self.probation.ceiling_permille)
+        self.protection.import_levels(kept.levels)
+        return outcome
 
-    def _set_speed(self):
-        """50 times a second: what the governor wants, onto the pin; scaled down where the supply is
-        above nominal.
+    # -- at boot -------------------------------------------------------------------------
+    def _self_test(self, cause):
+        """Motor off: what must be well before anything may run. Faults latch; the loop tells them.
+        It ends when the first window of settled features closes.
         """
-        if not self.governor.tick(_SPEED_MS):
-            self.motor.off()
-            return
-        duty = self.governor.duty(self.inputs.speed_rpm, _SPEED_MS)
-        supply = self.inputs.supply_mv
-        if supply > self._nominal_mv:
-            duty = duty * self._nominal_mv // supply
-        if duty < self._min_duty:
-            self.motor.off()  # it would not turn, only heat
-            return
-        self.motor.drive(duty)
+        self._cause = cause
+        governor = self.governor
+        governor.self_test_begins()
+        self.log(wire.EVENT_BOOT, cause, self.boot)
+        if self.unlocked:
+            self.log(wire.EVENT_UNLOCKED, 0, 0)
+        if cause == startup.WATCHDOG:
+            governor.trip(protection.FIRMWARE_HUNG)
+        if self.kept == settings.CORRUPT:
+            governor.trip(protection.SETTINGS_CORRUPT)
+        fault = self.source.start()
+        self.log(wire.EVENT_SELF_TEST, fault, 0)
+        if fault:
+            governor.trip(fault)
 
     # -- the loop ------------------------------------------------------------------------
-    def run(self):
+    def run(self, cause):
         """Operate until maintenance is asked for; then reset into it."""
         gc.collect()
-        self._start_sensor()
-        self._last_us = time.ticks_us()
-        self._timer = Timer(freq=_TICK_HZ, mode=Timer.PERIODIC, callback=self.control)
-        self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
-        self.governor.ready()
-        seen = 0
+        control = self.control
+        self.guard.start(machine.freq())
+        try:
+            self._self_test(cause)
+            self._measure()
+            gc.collect()
+            control.start()
+            timer = Timer(freq=TICK_HZ, mode=Timer.PERIODIC, callback=control.tick)
+            control.rest()
+            self._operate()
+            timer.deinit()
+        finally:
+            self.motor.off()
+            self.guard.stop()
+        startup.reset_into_maintenance()
+
+    def _measure(self):
+        """Every quantity once, before anything is judged: what has no value counts as broken."""
+        self.inputs.read()
+        for _ in range(_SLOW_INPUTS):
+            self.inputs.read_slow()
+        self.supplies.update(0, 0)
+        self.values[q.SENSOR_IDENTITY] = 0
+
+    def _operate(self):
+        control = self.control
+        sampler = self.sampler
+        seen = sleep_rp2.count()
         while not self._leaving:
-            self._loop_came_round = True
-            while self.sampler.drain():
-                self._block()
+            control.loop_came_round = True
+            self.source.engine.pump()
+            first = sampler.drain()
+            while first >= 0:
+                self._block(first)
+                first = sampler.drain()
             if sleep_rp2.count() != seen:
                 seen = sleep_rp2.count()
                 self._housekeeping(seen)
-            sleep_rp2.until_due_or_pin(sleep_rp2.TICK_ADDRESS, self._ready_mask)
-        self.motor.off()
+            sleep_rp2.wait_for_samples(sampler.counts, sampler.taken, sampler.block_samples)
+            sleep_rp2.until_due(sleep_rp2.TICK_ADDRESS, self.source.count_address)
         for _ in range(10):
             self.link.service()
             time.sleep_ms(5)
-        startup.reset_into_maintenance()
 
-    def _start_sensor(self):
-        try:
-            self.sampler.start()
-        except OSError as error:
-            print("sensor:", error)
-            self.governor.trip(protection.SENSOR_ABSENT)
-
-    def _block(self):
+    def _block(self, first):
         sampler = self.sampler
-        self.protection.samples()
-        self.telemetry.lost_samples = sampler.overflows
-        if self._streaming:
+        count = sampler.block_samples
+        if self.streaming:
             self.telemetry.waveform(
-                sampler.taken - sampler.block_samples,
-                sampler.samples,
-                sampler.block_samples,
-                self._scale_ug,
+                sampler.taken - count, sampler.samples, first, count, self.source.scale_ug
             )
         features = self.features
-        if features.add(sampler.samples, 0, sampler.block_samples):
-            if features.settled:
-                self.protection.window(
-                    features.worst_velocity_um_s, features.worst_peak_mg, self._window_ms
-                )
-                self.governor.window(features.worst_velocity_um_s)
-            self.telemetry.features(features, self._window_ms)
+        self.inputs.shaft_angle(features.shaft, sampler.counts, sampler.taken - count)
+        if features.add(sampler.samples, first, count):
+            self._window()
+
+    def _window(self):
+        features = self.features
+        values = self.values
+        values[q.VELOCITY_UM_S] = features.worst_velocity_um_s
+        values[q.PEAK_MG] = features.worst_peak_mg
+        values[q.CREST_CENTI] = features.worst_crest_centi
+        values[q.KURTOSIS_CENTI] = features.worst_kurtosis_centi
+        values[q.RMS_MG] = features.worst_rms_mg
+        if self._has_envelope:
+            values[q.ENVELOPE_MG] = features.worst_envelope_mg
+        if self.inputs.has_tacho:
+            values[q.ONCE_PER_TURN_UM_S] = features.once_per_turn_um_s
+        self.conditions.window(
+            self._window_ms, features.stuck, features.saturated, features.worst_rms_mg
+        )
+        if features.settled:
+            if self.governor.mode == SELF_TEST:
+                self.governor.self_test_passed()
+            self.protection.window()
+            self.control.window_closed = True
+        self.telemetry.features(
+            features.window_samples,
+            self._window_ms,
+            features.once_per_turn_mg,
+            features.once_per_turn_um_s,
+            features.axes,
+        )
 
     def _housekeeping(self, n):
         self.commands.poll()
-        if self._owned_by_link and not self.link.open:
-            self.protection.link_closed()
-        self._report_changes()
-        if not n % _STATUS_TICKS:
-            self.telemetry.status(
-                self.governor,
-                self.motor,
-                self.inputs,
-                self.features,
-                self._flags(),
-                self.overruns,
-                self.commands.bad_frames,
-            )
-            if self._led:
-                self._led(self.governor.turning or n & 64)
-        if n == _PROVED_TICKS:
-            startup.lived_long()
+        control = self.control
+        if control.owned_by_link and not self.link.open:
+            self.conditions.link_closed()
+        governor = self.governor
+        if governor.fault != self._fault_told:
+            self._tell_fault(governor.fault)
+        if governor.limit != self._limit_told:
+            self._limit_told = governor.limit
+            self.log(wire.EVENT_LIMIT, governor.limit, governor.command_permille)
+        if self.protection.alarms != self._alarms_told:
+            self._tell_alarms(self.protection.alarms)
+        phase = n & 7
+        if phase == 0:
+            self._status()
+        elif phase & 3 == 2:
+            self._panel()
+        elif phase == 5:
+            self._now_and_then(n)
+        may_erase = not governor.turning
+        if self._ran and may_erase:
+            self._rest()
+        self.history.service(self.blackbox, self.protection.first)
+        if self.source.engine.stuck:
+            self.source.recover()
+        # Right after a tick: a page takes 0.4 ms, 3 at worst, and must be over before the next.
+        self.blackbox.service(True, may_erase)
         self.link.service()
 
-    def _flags(self):
-        flags = _FLAG_ENABLED if self.motor.duty_permille else 0
-        if self.inputs.estop_open:
+    def _status(self):
+        values = self.values
+        probation = self.probation
+        governor = self.governor
+        motor = self.motor
+        flags = _FLAG_ENABLED if motor.duty_permille else 0
+        if values[q.ESTOP_OPEN]:
             flags |= _FLAG_ESTOP_OPEN
-        if self._owned_by_link:
+        if self.control.owned_by_link:
             flags |= _FLAG_LINK_OWNED
         if self.features.settled:
             flags |= _FLAG_SETTLED
-        return flags
+        if self.unlocked:
+            flags |= _FLAG_UNLOCKED
+        if self.blackbox.guarantee:
+            flags |= _FLAG_GUARANTEED
+        if self.wall_time_known:
+            flags |= _FLAG_WALL_TIME
+        if self.inputs.has_tacho:
+            flags |= _FLAG_CLOSED_LOOP
+        self.telemetry.lost_samples = self.source.engine.overflows + self.sampler.lost
+        self.telemetry.status(
+            governor,
+            probation.step,
+            flags,
+            governor.cap_permille,
+            governor.ceiling_permille,
+            motor.duty_permille,
+            self.control.late,
+            self.commands.bad_frames,
+            self.commands.stray_bytes + self._console.stray_bytes,
+            self.protection.alarms,
+            values,
+        )
 
-    def _report_changes(self):
+    def _panel(self):
         governor = self.governor
-        if governor.fault != self._tripped_with:
-            self._tripped_with = governor.fault
-            if governor.fault:
-                self._owned_by_link = False
-                self.telemetry.event(
-                    telemetry.EVENT_TRIP, governor.fault, self.features.worst_velocity_um_s
-                )
-        if governor.limit != self._limit_reported:
-            self._limit_reported = governor.limit
-            self.telemetry.event(telemetry.EVENT_LIMIT, governor.limit, governor.command_permille)
+        if self._led:
+            self._led(self._light.tick(governor.mode, governor.fault, _PANEL_MS))
+        if self._button_pin:
+            asked = self._button.tick(not self._button_pin.value(), governor.mode, _PANEL_MS)
+            if asked == STOP:
+                self.requests.stop(False)
+            elif asked == START:
+                self.requests.start_here()
+            elif asked == RESET:
+                self.requests.reset(False)
 
-    def telemetry_greeting(self):
+    def _now_and_then(self, n):
+        """25 times a second, one thing at a time."""
+        which = (n >> 3) & 31
+        if which == 0:
+            self._console.look()
+        elif which == 8:
+            self.values[q.SENSOR_IDENTITY] = self.source.check()
+        elif which == 16 and self.control.step_gained:
+            self.log(wire.EVENT_PROBATION, self.control.step_gained, 0)
+            self.control.step_gained = 0
+            self.keep_probation()
+        elif which == 24 and self._save_due and not self.governor.turning:
+            self._save()
+        if n >= _PROVED_TICKS and not self._proved:
+            self._proved = True
+            startup.lived_long()
+
+    # -- events --------------------------------------------------------------------------
+    def log(self, code, detail, value):
+        """Tell the host, and the black box."""
+        self.telemetry.event(code, detail, value)
+        if code == wire.EVENT_TRIP:
+            return self.blackbox.trip(code, detail, value)
+        return self.blackbox.append(code, detail, value)
+
+    def _tell_fault(self, fault):
+        self._fault_told = fault
+        if not fault:
+            return
+        control = self.control
+        control.owned_by_link = False
+        sequence = self.log(wire.EVENT_TRIP, fault, control.fault_value)
+        if self.probation.trip(fault):
+            self.governor.hold_probation(self.probation.ceiling_permille)
+            self.log(wire.EVENT_PROBATION, 0, self.probation.ceiling_permille)
+        self.keep_probation()
+        self.history.trip(control.fault_at, sequence, fault)
+
+    def _tell_alarms(self, alarms):
+        changed = alarms ^ self._alarms_told
+        self._alarms_told = alarms
+        fault = 1
+        while changed >> fault:
+            if changed >> fault & 1:
+                code = wire.EVENT_ALARM if alarms >> fault & 1 else wire.EVENT_ALARM_OVER
+                self.log(code, fault, self.protection.value_of(fault))
+            fault += 1
+
+    # -- settings ------------------------------------------------------------------------
+    def keep_probation(self):
+        """Put what the bearing has earned into the settings; they are written once it is off."""
+        probation = self.probation
+        self.governor.hold_probation(probation.ceiling_permille)
+        kept = self.settings
+        kept.set(settings.PROBATION_STEP, probation.step)
+        kept.set(settings.PROBATION_HEALTHY_MS, probation.healthy_ms)
+        held = probation.held_step
+        kept.set(settings.PROBATION_HOLD, held if held < probation.steps else _NO_HOLD)
+        self._save_due = True
+
+    def keep_levels(self):
+        """Put the levels that are not the board's into the settings."""
+        changed = self.protection.export()
+        levels = self.settings.levels
+        for i in range(len(levels)):
+            levels[i] = changed[i] if i < len(changed) else 0
+        self.settings.set(settings.LEVELS, min(len(changed) // 2, settings.MOST_LEVELS))
+        self._save_due = True
+
+    def keep(self):
+        """The settings have changed."""
+        self._save_due = True
+
+    def _rest(self):
+        """A run is over, or was refused."""
+        self._ran = False
+        self.control.rest()
+        gc.collect()
+        gc.enable()
+
+    def running(self):
+        """A run begins: nothing is collected until it is over, so that no tick is late."""
+        gc.collect()
+        gc.disable()
+        self._ran = True
+
+    def _save(self):
+        self._save_due = False
+        self.settings.set(settings.BOOTS, self.boot)
+        try:
+            self.settings.save()
+        except OSError:
+            self.log(wire.EVENT_SETTINGS, 1, 0)
+
+    # -- for requests --------------------------------------------------------------------
+    def still_failing(self, fault):
+        """True where a sensor that was not there, or not the right one, still is not."""
+        if fault in (protection.SENSOR_ABSENT, protection.WRONG_SENSOR, protection.SENSOR_SILENT):
+            return self.source.start() != 0
+        return False
+
+    def device_us(self):
+        """The chip's 64-bit microsecond timer."""
+        buffer = bytearray(8)
+        stamp(buffer)
+        return int.from_bytes(buffer, "little")
+
+    def greet(self):
         """Say who this is."""
         board = self.board
         self.telemetry.greeting(
             wire.VERSION,
             _image(),
-            startup.reset_cause(),
-            self._schema_hash,
+            self._cause,
+            wire.SCHEMA_HASH,
             board.BOARD_HASH,
-            _firmware_hash(),
+            _build("FIRMWARE_HASH", 0),
             board.VIBRATION_RATE_HZ,
+            self.boot,
             machine.unique_id(),
-            board.BOARD_NAME.encode()[:24],
+            board.BOARD_NAME.encode()[:32],
             VERSION.encode(),
+            _build("GIT_HASH", "").encode()[:12],
             os.uname().release.encode()[:12],
         )
 
-    # -- commands ------------------------------------------------------------------------
-    def handle(self, kind, argument):
-        """Carry out one command; returns the reason that goes into the reply."""
-        governor = self.governor
-        if kind == wire.HEARTBEAT:
-            self.protection.heartbeat()
-            return commands.DONE
-        if kind == wire.STOP:
-            governor.stop()
-            self._owned_by_link = False
-            self.telemetry.event(telemetry.EVENT_STOP, 0, 0)
-            return commands.DONE
-        if kind == wire.RUN:
-            return self._run(argument)
-        if kind == wire.HELLO:
-            self.telemetry_greeting()
-            return commands.DONE
-        if kind == wire.SET_LIMIT:
-            if argument > governor.cap_permille:
-                return commands.ABOVE_CEILING
-            governor.hold_below(argument)
-            return commands.DONE
-        if kind == wire.RESET_TRIP:
-            if governor.mode != TRIPPED:
-                return commands.NOT_TRIPPED
-            if self.protection.present(governor.fault, self.inputs):
-                return commands.CAUSE_PRESENT
-            governor.reset()
-            self.telemetry.event(telemetry.EVENT_RESET, 0, 0)
-            return commands.DONE
-        if kind == wire.STREAM:
-            if argument > 1:
-                return commands.OUT_OF_RANGE
-            self._streaming = argument == 1
-            return commands.DONE
-        if kind == wire.MAINTENANCE:
-            if governor.turning:
-                return commands.TURNING
-            governor.maintain()
-            self._leaving = True
-            return commands.DONE
-        return commands.UNKNOWN_COMMAND
-
-    def _run(self, speed_permille):
-        governor = self.governor
-        if not 0 < speed_permille <= 1000:
-            return commands.OUT_OF_RANGE
-        if governor.mode == TRIPPED:
-            return commands.TRIPPED
-        if self.inputs.estop_open:
-            return commands.ESTOP_OPEN
-        if not self.features.settled:
-            return commands.NOT_READY
-        if governor.mode == IDLE:
-            self.protection.forget()
-        self.protection.heartbeat()
-        self._owned_by_link = True
-        governor.run(speed_permille)
-        self.telemetry.event(telemetry.EVENT_RUN, 0, speed_permille)
-        return commands.DONE
+    def leave(self):
+        """Maintenance: the loop ends."""
+        self.log(wire.EVENT_MAINTENANCE, 0, 0)
+        self._leaving = True
 
 
-def main():
-    """Called by /main.py. The motor's pins are low before anything else is looked at."""
+def main(release=None):
+    """Called by /main.py. The motor's pins are low before anything else is looked at. `release`
+    is called once every module is there.
+    """
     try:
         import wrench_board as board
     except ImportError:
         print("wrench: no board file; run `wrench flash`")
         return
     motor = make_motor(board)
-    if startup.maintenance_asked(board):
+    cause = startup.reset_cause()
+    held_ms = startup.button_held_ms(board)
+    if startup.maintenance_asked(board, held_ms):
         print("wrench: maintenance; reset to operate again")
         return
     micropython.alloc_emergency_exception_buf(100)
     micropython.kbd_intr(-1)
     try:
-        App(board, motor).run()
+        app = App(board, motor, startup.unlocked(held_ms))
+        if release:
+            release()
+        app.run(cause)
     except BaseException as error:
         motor.off()
         sys.print_exception(error)  # pyright: ignore[reportAttributeAccessIssue]

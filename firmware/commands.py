@@ -6,7 +6,8 @@ import struct
 
 from micropython import const
 
-from . import framing, wire
+from . import framing
+from . import wire_format as wire
 
 DONE = const(0)
 UNKNOWN_COMMAND = const(1)
@@ -19,13 +20,21 @@ ESTOP_OPEN = const(7)
 TURNING = const(8)
 NOT_READY = const(9)
 NOT_TRIPPED = const(10)
+TOO_SOON = const(11)
+LESS_PROTECTIVE = const(12)
+OUT_OF_ORDER = const(13)
+FIXED = const(14)
+NOTHING_THERE = const(15)
+NOT_HURRIED = const(16)
+NOT_KEPT = const(17)
 
 
 class Commands:
-    """Reads commands from a link and hands them to `handle(kind, argument)`, which returns a
-    reason.
+    """Reads commands from a link and hands them to `handle(kind, arguments)`, which returns a
+    reason. `arguments` is the tuple of the command's fields.
 
-    `bad_frames` counts what was not a frame, had a wrong CRC, or was too long.
+    `bad_frames` counts what was not a frame, had a wrong CRC, or was too long; `stray_bytes` the
+    bytes of it.
     """
 
     def __init__(self, link, telemetry, handle):
@@ -36,12 +45,7 @@ class Commands:
         self._length = 0
         self._too_long = False
         self.bad_frames = 0
-        self._codes = {}
-        self._sizes = {}
-        for kind, (_, fields) in wire.MESSAGES.items():
-            if kind >= wire.HELLO:
-                self._codes[kind] = wire.struct_format(fields)
-                self._sizes[kind] = struct.calcsize(self._codes[kind])
+        self.stray_bytes = 0
 
     def poll(self):
         """Handle whatever has arrived."""
@@ -55,7 +59,9 @@ class Commands:
             zero = framing.find_zero(received, start, end)
             stop = end if zero < 0 else zero
             count = stop - start
-            if self._length + count > wire.MAX_COMMAND_BYTES:
+            if self._too_long or self._length + count > wire.MAX_COMMAND_BYTES:
+                self.stray_bytes += self._length + count
+                self._length = 0
                 self._too_long = True
             else:
                 framing.copy(received, start, self._frame, self._length, count)
@@ -74,26 +80,29 @@ class Commands:
         if length == 0 and not too_long:
             return
         frame = self._frame
+        coded = length
         if not too_long:
             length = framing.cobs_decode(frame, length)
         if too_long or not framing.crc_matches(frame, length, framing.CRC_TABLE):
             self.bad_frames += 1
+            self.stray_bytes += coded
             return
         length -= wire.COMMAND_HEAD_BYTES + wire.CRC_BYTES
         if length < 0:
             self.bad_frames += 1
+            self.stray_bytes += coded
             return
         kind = frame[0]
         sequence = frame[2] | (frame[3] << 8)
-        size = self._sizes.get(kind, -1)
-        if size < 0:
+        layout = wire.FORMATS.get(kind) if kind >= wire.HELLO else None
+        if layout is None:
             reason = UNKNOWN_COMMAND
-        elif size != length:
+        elif layout[1] != length:
             reason = WRONG_LENGTH
         else:
-            argument = 0
+            arguments = ()
             if length:
-                argument = struct.unpack_from(self._codes[kind], frame, wire.COMMAND_HEAD_BYTES)[0]
-            reason = self._handle(kind, argument)
+                arguments = struct.unpack_from(layout[0], frame, wire.COMMAND_HEAD_BYTES)
+            reason = self._handle(kind, arguments)
         if kind != wire.HEARTBEAT or reason != DONE:
             self._telemetry.reply(kind, reason, sequence)

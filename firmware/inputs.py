@@ -1,37 +1,34 @@
-"""What the board measures besides vibration: speed, current, temperature, supply, switches."""
+"""What the board measures besides vibration, into the shared quantities: speed, current,
+temperatures, supplies, switches.
+"""
 
 import array
 
 import micropython
-from machine import ADC, Pin
+from machine import I2C, Pin
 from micropython import const
+
+from . import quantities as q
 
 _EDGES = const(0)
 _LAST_US = const(1)
+_BEFORE_US = const(2)
 _STANDSTILL_US = const(1500000)  # one edge in this time is 40 rpm at one pulse a turn
 _PULLS = {"up": Pin.PULL_UP, "down": Pin.PULL_DOWN, "none": None}
-_TABLE_STEP = const(128)
+_TABLE_STEP = const(512)  # of a code in 1/4
+_FINEST_SCALE = const(16384)  # with a code in 1/16, the product stays a small integer
+_SLOW_SHIFT = const(2)  # slow codes are in 1/4
 
-_tacho = array.array("i", [0, 0])
+_tacho = array.array("i", [0, 0, 0])
 
 
 @micropython.viper
 def _on_edge(pin):
     t = ptr32(_tacho)
+    now = int(ptr32(0x40054028)[0]) & 0x3FFFFFFF
+    t[2] = t[1]
+    t[1] = now
     t[0] = int(t[0]) + 1
-    t[1] = int(ptr32(0x40054028)[0]) & 0x3FFFFFFF
-
-
-@micropython.viper
-def _adc_code(channel: int) -> int:
-    """One conversion, 12 bits (datasheet section 4.9.6). 2 us of it are the converter's;
-    ADC.read_u16 takes 20 us.
-    """
-    adc = ptr32(0x4004C000)
-    adc[0] = 0x5 | (channel << 12)
-    while not (adc[0] & 0x100):
-        pass
-    return int(adc[1])
 
 
 @micropython.viper
@@ -39,81 +36,269 @@ def _now_us() -> int:
     return int(ptr32(0x40054028)[0]) & 0x3FFFFFFF
 
 
-def _channel(pin):
-    """The ADC channel of a pin, made an analog input, or -1 where there is none."""
-    if pin is None:
-        return -1
-    ADC(pin)
-    return pin - 26
+@micropython.viper
+def _shaft_angle(
+    shaft: ptr32, tacho: ptr32, counts: ptr32, first: int, sample_ns: int, pulses: int
+):
+    """The shaft's angle at sample number `first` and from each sample to the next, in turns, as
+    `features.Features.shaft` wants them; 0, 0 where the shaft stands. 1,500 cycles.
+    """
+    pulse_us = (int(tacho[1]) - int(tacho[2])) & 0x3FFFFFFF
+    shaft[0] = 0
+    shaft[1] = 0
+    if pulse_us == 0 or pulse_us > 1000000 // pulses:
+        return
+    since_us = (int(ptr32(0x40054028)[0]) - int(tacho[1])) & 0x3FFFFFFF
+    if since_us > 2 * pulse_us + 10000:
+        return
+    turn_us = pulse_us * pulses
+    age_us = ((int(counts[0]) - first) & 0x3FFFFFFF) * (sample_ns // 1000)
+    at_us = since_us + (int(tacho[0]) % pulses) * pulse_us - age_us
+    while at_us < 0:
+        at_us += turn_us
+    while at_us >= turn_us:
+        at_us -= turn_us
+    # Both as the 32 bits of a fraction of a turn: in us, and in 16 ns.
+    part = at_us
+    whole = turn_us
+    k = 0
+    while k < 2:
+        result = 0
+        i = 0
+        while i < 32:
+            part <<= 1
+            result <<= 1
+            if part >= whole:
+                part -= whole
+                result |= 1
+            i += 1
+        shaft[k] = result
+        k += 1
+        part = sample_ns // 16
+        whole = turn_us * 125 // 2
+        if part >= whole:
+            return
+
+
+@micropython.viper
+def _levels(values: ptr32, estop_mask: int, fault_mask: int):
+    """The switch-off pins' levels, as quantities: high is an open e-stop, low a driver's fault."""
+    pins = int(ptr32(0xD0000004)[0])
+    values[16] = 1 if pins & estop_mask else 0
+    values[17] = 1 if fault_mask and not (pins & fault_mask) else 0
+
+
+def _scale(per_code):
+    """How a code in 1/16 becomes thousandths of what one code is worth: shift, factor, divisor."""
+    return (0, per_code, 16000) if per_code < _FINEST_SCALE else (4, per_code, 1000)
+
+
+class _Thermistor:
+    """A thermistor on one of the guard's slow channels."""
+
+    def __init__(self, guard, pin, quantity, table, code_min, code_max):
+        self._guard = guard
+        self._slot = guard.measure_slowly(pin)
+        self._quantity = quantity
+        self._table = table
+        self._least = code_min << _SLOW_SHIFT
+        self._most = code_max << _SLOW_SHIFT
+
+    def read(self, values):
+        code = self._guard.slow_code(self._slot)
+        if not self._least <= code <= self._most:
+            values[self._quantity] = q.BROKEN
+            return
+        table = self._table
+        at = code // _TABLE_STEP
+        rest = code - at * _TABLE_STEP
+        values[self._quantity] = table[at] + (table[at + 1] - table[at]) * rest // _TABLE_STEP
+
+
+class _Divider:
+    """A supply's voltage on one of the guard's slow channels."""
+
+    def __init__(self, guard, pin, quantity, uv_per_code):
+        self._guard = guard
+        self._slot = guard.measure_slowly(pin)
+        self._quantity = quantity
+        self._uv_per_code = uv_per_code
+
+    def read(self, values):
+        code = self._guard.slow_code(self._slot)
+        values[self._quantity] = code * self._uv_per_code // 4000
+
+
+class _Monitored:
+    """A supply's voltage from a power monitor on I2C."""
+
+    def __init__(self, monitor, quantity):
+        self._monitor = monitor
+        self._quantity = quantity
+
+    def read(self, values):
+        try:
+            values[self._quantity] = self._monitor.read_mv()
+        except OSError:
+            values[self._quantity] = q.BROKEN
+
+
+def _monitor(kind, bus, address, shunt_uohm):
+    if kind == 1:
+        from .drivers.ina226 import Ina226
+
+        return Ina226(bus, address, shunt_uohm)
+    from .drivers.ina219 import Ina219
+
+    return Ina219(bus, address, shunt_uohm)
 
 
 class Inputs:
-    """Read with `read` at every control tick. A quantity that the board does not measure stays
-    None.
+    """Reads what the board has into `values` (`quantities`). A quantity that it does not measure
+    stays ABSENT; one whose sensor is broken becomes BROKEN.
     """
 
-    def __init__(self, board):
-        self._estop = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
-        self._pulses = board.TACHO_PULSES_PER_REV or 1
+    def __init__(self, board, values, guard):
+        self._values = values
+        self._guard = guard
+        self._estop_pin = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
+        self.estop_mask = 1 << board.ESTOP_PIN
+        guard.watch_pin(board.ESTOP_PIN, 1)
+        self._fault_mask = 0
+        if board.MOTOR_FAULT_PIN is not None:
+            self._fault_pin = Pin(board.MOTOR_FAULT_PIN, Pin.IN, Pin.PULL_UP)
+            self._fault_mask = 1 << board.MOTOR_FAULT_PIN
+            guard.watch_pin(board.MOTOR_FAULT_PIN, 0)
+        self._start_tacho(board)
+        self._start_current(board)
+        self._sample_ns = 1000000000 // board.VIBRATION_RATE_HZ
+        self._slow = []
+        self._start_temperatures(board)
+        self._start_supplies(board)
+        self._at = 0
+
+    def _start_tacho(self, board):
+        self.tacho = _tacho
+        self.pulses = board.TACHO_PULSES_PER_REV or 1
         self.has_tacho = board.TACHO_PIN is not None
-        if self.has_tacho:
-            edge = Pin.IRQ_FALLING if board.TACHO_EDGE == "falling" else Pin.IRQ_RISING
-            pin = Pin(board.TACHO_PIN, Pin.IN, _PULLS[board.TACHO_PULL])
-            pin.irq(_on_edge, edge, hard=True)
-            self._tacho_pin = pin
-        self._current = _channel(board.CURRENT_PIN)
-        self._current_zero = board.CURRENT_ZERO_CODE
-        self._current_ua = board.CURRENT_UA_PER_CODE
-        self._bearing = _channel(board.BEARING_TEMPERATURE_PIN)
-        self._bearing_table = board.BEARING_TEMPERATURE_TABLE_MDEGC
-        self._bearing_min = board.BEARING_TEMPERATURE_CODE_MIN
-        self._bearing_max = board.BEARING_TEMPERATURE_CODE_MAX
-        self._supply = _channel(board.SUPPLY_PIN)
-        self._supply_uv = board.SUPPLY_UV_PER_CODE
         self._edges_before = 0
         self._edge_us_before = 0
-        self.speed_rpm = 0
-        self.current_ma = 0
-        self.bearing_mdegc = 0
-        self.bearing_sensor_broken = False
-        self.supply_mv = 0
-        self.estop_open = True
+        self._standing_ms = 0
+        if not self.has_tacho:
+            return
+        edge = Pin.IRQ_FALLING if board.TACHO_EDGE == "falling" else Pin.IRQ_RISING
+        self._tacho_pin = Pin(board.TACHO_PIN, Pin.IN, _PULLS[board.TACHO_PULL])
+        self._tacho_pin.irq(_on_edge, edge, hard=True)
+        self._values[q.SPEED_RPM] = 0
 
+    def _start_current(self, board):
+        self._has_current = board.CURRENT_PIN is not None
+        if not self._has_current:
+            return
+        self._current_zero = board.CURRENT_ZERO_CODE * 16
+        scale_ua = board.CURRENT_UA_PER_CODE
+        self._current_shift, self._current_factor, self._current_divisor = _scale(scale_ua)
+        instant_ma = board.CURRENT_INSTANT_MA
+        codes = instant_ma * 1000 // scale_ua if instant_ma else 4096
+        self._guard.watch_current(board.CURRENT_PIN, board.CURRENT_ZERO_CODE, codes)
+
+    def _start_temperatures(self, board):
+        if board.BEARING_TEMPERATURE_PIN is not None:
+            self._slow.append(
+                _Thermistor(
+                    self._guard,
+                    board.BEARING_TEMPERATURE_PIN,
+                    q.BEARING_MDEGC,
+                    board.BEARING_TEMPERATURE_TABLE_MDEGC,
+                    board.BEARING_TEMPERATURE_CODE_MIN,
+                    board.BEARING_TEMPERATURE_CODE_MAX,
+                )
+            )
+        if board.DRIVER_TEMPERATURE_PIN is not None:
+            self._slow.append(
+                _Thermistor(
+                    self._guard,
+                    board.DRIVER_TEMPERATURE_PIN,
+                    q.DRIVER_MDEGC,
+                    board.DRIVER_TEMPERATURE_TABLE_MDEGC,
+                    board.DRIVER_TEMPERATURE_CODE_MIN,
+                    board.DRIVER_TEMPERATURE_CODE_MAX,
+                )
+            )
+
+    def _start_supplies(self, board):
+        self._dividers = []
+        bus = None
+        for number, (kind, pin, address, uv_per_code, shunt_uohm, _) in enumerate(board.SUPPLIES):
+            quantity = q.SUPPLY_1_MV + number
+            if kind == 0:
+                self._dividers.append(_Divider(self._guard, pin, quantity, uv_per_code))
+                continue
+            if bus is None:
+                bus = I2C(
+                    board.SUPPLY_I2C_NUMBER,
+                    sda=Pin(board.SUPPLY_SDA_PIN),
+                    scl=Pin(board.SUPPLY_SCL_PIN),
+                    freq=400_000,
+                )
+            try:
+                monitor = _monitor(kind, bus, address, shunt_uohm)
+            except OSError as error:
+                print("supply:", error)
+                self._values[quantity] = q.BROKEN
+                continue
+            self._slow.append(_Monitored(monitor, quantity))
+
+    # -- at every control tick -----------------------------------------------------------
     def read(self):
-        """Read everything that protects the motor: the e-stop and the current at every tick."""
-        self.estop_open = self._estop.value() == 1
-        if self._current >= 0:
-            code = _adc_code(self._current) - self._current_zero
-            self.current_ma += (code * self._current_ua // 1000 - self.current_ma) >> 2
+        """What protects the motor: the switches, the current, the supply."""
+        values = self._values
+        for divider in self._dividers:
+            divider.read(values)
+        _levels(values, self.estop_mask, self._fault_mask)
+        if self._has_current:
+            code = self._guard.mean_current_code()
+            if code >= 0:
+                code = (code - self._current_zero) >> self._current_shift
+                values[q.CURRENT_MA] = code * self._current_factor // self._current_divisor
 
-    def read_slow(self):
-        """Read what changes slowly: speed, supply and temperature, every fourth tick."""
+    def shaft_angle(self, shaft, counts, first):
+        """Fill `shaft` for a block that begins with sample number `first`."""
+        if self.has_tacho:
+            _shaft_angle(shaft, _tacho, counts, first, self._sample_ns, self.pulses)
+
+    # -- 50 times a second ---------------------------------------------------------------
+    def read_speed(self):
+        """The speed; returns the count of tacho edges that it was made of."""
         if self.has_tacho:
             self._read_tacho()
-        if self._supply >= 0:
-            self.supply_mv = _adc_code(self._supply) * self._supply_uv // 1000
-        if self._bearing >= 0:
-            code = _adc_code(self._bearing)
-            self.bearing_sensor_broken = not self._bearing_min <= code <= self._bearing_max
-            code = min(max(code, self._bearing_min), self._bearing_max)
-            table = self._bearing_table
-            at = code // _TABLE_STEP
-            rest = code - at * _TABLE_STEP
-            self.bearing_mdegc = table[at] + (table[at + 1] - table[at]) * rest // _TABLE_STEP
+        return self._edges_before
+
+    def read_slow(self):
+        """What changes slowly, one after the other."""
+        slow = self._slow
+        at = self._at
+        if at < len(slow):
+            slow[at].read(self._values)
+            at += 1
+        self._at = at if at < len(slow) else 0
 
     def _read_tacho(self):
         edges = _tacho[_EDGES]
         last = _tacho[_LAST_US]
+        values = self._values
         if edges == self._edges_before:
             waited = (_now_us() - last) & 0x3FFFFFFF
             if waited > _STANDSTILL_US:
-                self.speed_rpm = 0
+                values[q.SPEED_RPM] = 0
             elif waited > 20000:  # it cannot be faster than this, or an edge would have come
-                self.speed_rpm = min(self.speed_rpm, 60000000 // waited // self._pulses)
+                fastest = 60000000 // waited // self.pulses
+                if fastest < values[q.SPEED_RPM]:
+                    values[q.SPEED_RPM] = fastest
             return
         span = (last - self._edge_us_before) & 0x3FFFFFFF
         turned = edges - self._edges_before
         self._edges_before = edges
         self._edge_us_before = last
         if 0 < span < _STANDSTILL_US:
-            self.speed_rpm = 60000000 // span * turned // self._pulses
+            values[q.SPEED_RPM] = 60000000 // span * turned // self.pulses

@@ -1,3 +1,5 @@
+import wrench_loader
+
 from wrench_firmware import app
 
-app.main()
+app.main(wrench_loader.release)

@@ -1,47 +1,43 @@
-"""Samples from the sensor into a buffer, on the watermark interrupt, with nothing lost in silence.
-
-The interrupt only wakes the chip; `drain` looks at the pin's level, because the edge of a watermark
-that was reached while interrupts were off never comes again.
+"""Samples from the ring that the guard's engine fills, block after block, with nothing lost in
+silence.
 """
 
-import array
-
 import micropython
-from machine import Pin
 from micropython import const
 
-_BLOCK = const(16)
+from .buffers import RING_TRIPLES
+
+_MOST_WAITING = const(4032)  # beyond it the engine may overwrite what is being read
 
 
 @micropython.viper
-def _wake(pin):
-    pass
+def _waiting(counts: ptr32, taken: int) -> int:
+    return (int(counts[0]) - taken) & 0x3FFFFFFF
 
 
 class Sampler:
-    """Reads one sensor. `overflows` counts the times its FIFO was found full: samples were lost
-    then.
+    """Hands out blocks of the ring. `lost` counts samples that nobody read in time; what the
+    sensor's own FIFO lost is in `engine.overflows`.
     """
 
-    def __init__(self, sensor):
-        self._sensor = sensor
-        self._ready = sensor.data_ready
-        self.block_samples = _BLOCK
-        self.samples = array.array("h", bytes(2 * 3 * _BLOCK))
+    def __init__(self, ring, engine, block_samples):
+        self.samples = ring.samples
+        self.block_samples = block_samples
+        self.counts = engine.words
+        self.engine = engine
         self.taken = 0
-        self.overflows = 0
-
-    def start(self):
-        """Start the sensor; raises OSError where it does not answer."""
-        self._sensor.start()
-        self._ready.irq(_wake, Pin.IRQ_RISING, hard=True)
+        self.lost = 0
 
     def drain(self):
-        """Read one block into `samples` where the sensor has one; True where it had."""
-        if not self._ready.value():
-            return False
-        if self._sensor.waiting() >= self._sensor.fifo_entries:
-            self.overflows += 1
-        self._sensor.read_into(self.samples, 0, _BLOCK)
-        self.taken = (self.taken + _BLOCK) & 0x3FFFFFFF
-        return True
+        """Index in `samples`, in triples, of the next block; -1 where it is not whole yet."""
+        waiting = _waiting(self.counts, self.taken)
+        block = self.block_samples
+        if waiting < block:
+            return -1
+        if waiting > _MOST_WAITING:
+            behind = waiting // block * block - block
+            self.lost += behind
+            self.taken = (self.taken + behind) & 0x3FFFFFFF
+        first = self.taken & (RING_TRIPLES - 1)
+        self.taken = (self.taken + block) & 0x3FFFFFFF
+        return first

@@ -3,7 +3,12 @@ content until power goes.
 
 Scratch 0 asks the next boot for maintenance; scratch 1 counts boots that did not live long, so that
 firmware which crashes again and again stops trying and leaves the console to the host.
+
+The button at power-up, with the light on while it counts: held for two seconds and let go, levels
+may be raised above the board file's until the next reset; held for ten seconds, maintenance.
 """
+
+import time
 
 import machine
 from machine import Pin, mem32
@@ -15,6 +20,9 @@ _WATCHDOG_REASON = const(0x40058008)
 _ASK_MAINTENANCE = const(0x3A1D7E5C)
 _SHORT_LIVES = const(0x2C000000)
 _MOST_SHORT_LIVES = const(3)
+_UNLOCK_MS = const(2000)
+_MAINTENANCE_MS = const(10000)
+_STEP_MS = const(20)
 
 POWER_ON = const(0)
 WATCHDOG = const(1)
@@ -22,10 +30,12 @@ SOFTWARE = const(2)
 CRASH = const(3)
 
 
-def maintenance_asked(board):
-    """True where this boot belongs to maintenance: asked for, jumpered, or after too many short
-    lives.
+def maintenance_asked(board, held_ms):
+    """True where this boot belongs to maintenance: asked for, jumpered, by the button held for ten
+    seconds, or after too many short lives.
     """
+    if held_ms >= _MAINTENANCE_MS:
+        return True
     asked = mem32[_SCRATCH0] == _ASK_MAINTENANCE
     mem32[_SCRATCH0] = 0
     if asked:
@@ -40,6 +50,29 @@ def maintenance_asked(board):
         return True
     mem32[_SCRATCH1] = _SHORT_LIVES | (lives + 1)
     return False
+
+
+def button_held_ms(board):
+    """How long the button is held from power-up on, in ms, up to that of maintenance."""
+    if board.BUTTON_PIN is None:
+        return 0
+    button = Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
+    time.sleep_us(100)  # the pull-up against the lead's capacitance
+    if button.value():
+        return 0
+    light = None if board.LED_PIN is None else Pin(board.LED_PIN, Pin.OUT, value=1)
+    held_ms = 0
+    while not button.value() and held_ms < _MAINTENANCE_MS:
+        time.sleep_ms(_STEP_MS)
+        held_ms += _STEP_MS
+    if light:
+        light(0)
+    return held_ms
+
+
+def unlocked(held_ms):
+    """True where the button at power-up allows levels above the board file's."""
+    return _UNLOCK_MS <= held_ms < _MAINTENANCE_MS
 
 
 def lived_long():

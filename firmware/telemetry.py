@@ -5,19 +5,12 @@ import struct
 import micropython
 from micropython import const
 
-from . import framing, wire
+from . import framing
+from . import wire_format as wire
 
 _DROPPED = const(12)
-
-EVENT_BOOT = const(0)
-EVENT_RUN = const(1)
-EVENT_STOP = const(2)
-EVENT_LIMIT = const(3)
-EVENT_TRIP = const(4)
-EVENT_RESET = const(5)
-EVENT_LINK_LOST = const(6)
-EVENT_EXCEPTION = const(7)
-EVENT_MAINTENANCE = const(8)
+_QUANTITY_BYTES = 4 * wire.QUANTITIES
+_AXES_BYTES = 4 * 3 * wire.AXIS_FEATURES
 
 
 @micropython.viper
@@ -49,11 +42,6 @@ class Telemetry:
         self._sequence = 0
         self.dropped_frames = 0
         self.lost_samples = 0
-        self._formats = {}
-        self._bytes = {}
-        for kind, (_, fields) in wire.MESSAGES.items():
-            self._formats[kind] = wire.struct_format(fields)
-            self._bytes[kind] = struct.calcsize(self._formats[kind])
 
     def _finish(self, kind, tail_bytes=0):
         if not self._link.open:
@@ -66,7 +54,7 @@ class Telemetry:
         )
         self._sequence = (self._sequence + 1) & 0xFFFF
         length = framing.append_crc(
-            frame, wire.DATA_HEAD_BYTES + self._bytes[kind] + tail_bytes, framing.CRC_TABLE
+            frame, wire.DATA_HEAD_BYTES + wire.FORMATS[kind][1] + tail_bytes, framing.CRC_TABLE
         )
         length = framing.cobs_encode(frame, length, self._coded, 0)
         if not self._link.write(self._coded, length):
@@ -74,82 +62,78 @@ class Telemetry:
 
     def greeting(self, *fields):
         """Who this is; `fields` in the order of `wire.GREETING`."""
-        code = self._formats[wire.GREETING]
-        struct.pack_into(code, self._frame, wire.DATA_HEAD_BYTES, *fields)
-        self._finish(wire.GREETING)
+        self.answer(wire.GREETING, 0, *fields)
 
-    def status(self, governor, motor, inputs, features, flags, overruns, bad_frames):
-        """How it stands."""
+    def status(
+        self, governor, step, flags, cap, ceiling, duty, overruns, bad, stray, alarms, quantities
+    ):
+        """How it stands; `quantities` are those of `wire.QUANTITIES`, an array of int32."""
+        frame = self._frame
         struct.pack_into(
-            self._formats[wire.STATUS],
-            self._frame,
+            wire.STATE_FORMAT,
+            frame,
             wire.DATA_HEAD_BYTES,
             governor.mode,
             governor.limit,
             governor.fault,
+            step,
             flags,
             governor.command_permille,
-            governor.cap_permille,
-            motor.duty_permille,
-            min(inputs.speed_rpm, 65535),
-            features.worst_velocity_um_s,
-            min(features.worst_peak_mg, 65535),
-            inputs.bearing_mdegc // 10,
-            max(-32768, min(inputs.current_ma, 32767)),
-            min(inputs.supply_mv, 65535),
+            cap,
+            ceiling,
+            duty,
             overruns & 0xFFFF,
-            bad_frames & 0xFFFF,
+            bad & 0xFFFF,
+            stray & 0xFFFF,
+            alarms,
         )
+        framing.copy(quantities, 0, frame, wire.DATA_HEAD_BYTES + wire.STATE_BYTES, _QUANTITY_BYTES)
         self._finish(wire.STATUS)
 
-    def features(self, features, window_ms):
-        """A window has closed."""
-        rms = features.rms_mg
-        peak = features.peak_mg
-        crest = features.crest_centi
-        velocity = features.velocity_um_s
+    def features(self, window_samples, window_ms, once_mg, once_um_s, axes):
+        """A window has closed; `axes` are its features as `wire.AXIS_FEATURES` has them."""
+        frame = self._frame
+        at = wire.DATA_HEAD_BYTES
         struct.pack_into(
-            self._formats[wire.FEATURES],
-            self._frame,
-            wire.DATA_HEAD_BYTES,
-            features.window_samples,
-            window_ms,
-            rms[0],
-            rms[1],
-            rms[2],
-            peak[0],
-            peak[1],
-            peak[2],
-            crest[0],
-            crest[1],
-            crest[2],
-            0,
-            velocity[0],
-            velocity[1],
-            velocity[2],
+            wire.FEATURES_HEAD_FORMAT, frame, at, window_samples, window_ms, once_mg, once_um_s
         )
+        framing.copy(axes, 0, frame, at + wire.FEATURES_HEAD_BYTES, _AXES_BYTES)
         self._finish(wire.FEATURES)
 
     def event(self, code, detail, value):
         """Something has happened."""
         struct.pack_into(
-            self._formats[wire.EVENT], self._frame, wire.DATA_HEAD_BYTES, code, detail, value
+            wire.FORMATS[wire.EVENT][0], self._frame, wire.DATA_HEAD_BYTES, code, detail, value
         )
         self._finish(wire.EVENT)
 
     def reply(self, command, reason, sequence):
         """The answer to a command."""
         struct.pack_into(
-            self._formats[wire.REPLY], self._frame, wire.DATA_HEAD_BYTES, command, reason, sequence
+            wire.FORMATS[wire.REPLY][0],
+            self._frame,
+            wire.DATA_HEAD_BYTES,
+            command,
+            reason,
+            sequence,
         )
         self._finish(wire.REPLY)
 
-    def waveform(self, first_sample, samples, count, scale_ug):
-        """One block of raw x, y, z counts."""
+    def waveform(self, number, samples, first, count, scale_ug):
+        """One block of raw x, y, z counts: `count` triples from `samples[3 * first:]`."""
         at = wire.DATA_HEAD_BYTES
-        struct.pack_into(
-            self._formats[wire.WAVEFORM], self._frame, at, first_sample, count, scale_ug
-        )
-        at += self._bytes[wire.WAVEFORM]
-        framing.copy(samples, 0, self._frame, at, 6 * count)
+        struct.pack_into(wire.FORMATS[wire.WAVEFORM][0], self._frame, at, number, count, scale_ug)
+        at += wire.FORMATS[wire.WAVEFORM][1]
+        framing.copy(samples, 6 * first, self._frame, at, 6 * count)
         self._finish(wire.WAVEFORM, 6 * count)
+
+    def tail(self, kind):
+        """Where the bytes that follow the fields of a frame of this kind go: a buffer and an
+        offset.
+        """
+        return self._frame, wire.DATA_HEAD_BYTES + wire.FORMATS[kind][1]
+
+    def answer(self, kind, tail_bytes, *fields):
+        """A frame of `fields`, with a tail that has been put at `tail` before."""
+        struct.pack_into(wire.FORMATS[kind][0], self._frame, wire.DATA_HEAD_BYTES, *fields)
+        self._finish(kind, tail_bytes)

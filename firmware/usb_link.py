@@ -65,10 +65,10 @@ class UsbLink:
     no room for.
     """
 
-    def __init__(self, tx_bytes, rx_bytes, name="Wrench link"):
-        transfers = (tx_bytes + 1) // _PACKET
-        self._fill = bytearray(transfers * _PACKET)
-        self._send = bytearray(transfers * _PACKET)
+    def __init__(self, fill, send, rx_bytes, name="Wrench link"):
+        transfers = len(fill) // _PACKET
+        self._fill = fill
+        self._send = send
         self._room = transfers * _PACKET - 1
         self._fill_views = self._views(self._fill, transfers)
         self._send_views = self._views(self._send, transfers)

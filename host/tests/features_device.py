@@ -8,43 +8,81 @@ import sys
 sys.path.insert(0, sys.argv[1])
 module = __import__(sys.argv[2] + ".features").features
 
+NAMES = (
+    "rms_mg",
+    "peak_mg",
+    "crest_centi",
+    "kurtosis_centi",
+    "envelope_mg",
+    "velocity_um_s",
+    "mean_mg",
+)
+WORST = (
+    "worst_rms_mg",
+    "worst_peak_mg",
+    "worst_crest_centi",
+    "worst_kurtosis_centi",
+    "worst_envelope_mg",
+    "worst_velocity_um_s",
+    "once_per_turn_mg",
+    "once_per_turn_um_s",
+    "stuck",
+    "saturated",
+    "settled",
+)
 
-def windows(window_samples, rate_hz, count_ug, path, repeats):
-    """The features of every window of a file of int16 triples, gone through `repeats` times."""
+
+def load(path, kind):
     with open(path, "rb") as file:
-        samples = array.array("h", file.read())
-    features = module.Features(window_samples, rate_hz, count_ug)
+        return array.array(kind, file.read())
+
+
+def windows(settings, path, repeats, block, shaft_path):
+    """The features of every window of a file of int16 triples, gone through `repeats` times.
+
+    `shaft_path` may name a file of phase and step for each block.
+    """
+    samples = load(path, "h")
+    shaft = load(shaft_path, "i") if shaft_path else None
+    features = module.Features(**settings)
     found = []
+    blocks = 0
     for _ in range(repeats):
-        for first in range(0, len(samples) // 3, 16):
-            if features.add(samples, first, 16):
-                found.append(
-                    [
-                        list(features.rms_mg),
-                        list(features.peak_mg),
-                        list(features.crest_centi),
-                        list(features.velocity_um_s),
-                        features.worst_peak_mg,
-                        features.worst_velocity_um_s,
-                        features.settled,
-                    ]
-                )
+        for first in range(0, len(samples) // 3, block):
+            if shaft:
+                features.shaft[module.PHASE_Q32] = shaft[2 * blocks]
+                features.shaft[module.STEP_Q32] = shaft[2 * blocks + 1]
+            blocks += 1
+            if features.add(samples, first, block):
+                window = {name: list(getattr(features, name)) for name in NAMES}
+                for name in WORST:
+                    window[name] = getattr(features, name)
+                window["axes"] = list(features.axes)
+                found.append(window)
     return found
 
 
-def words(rate_hz, path, blocks):
-    """The kernel's words after a file of int16 triples, taken in blocks of these sizes in turn."""
-    with open(path, "rb") as file:
-        samples = array.array("h", file.read())
-    features = module.Features(16, rate_hz, 3906)
+def words(settings, path, blocks, step):
+    """The kernels' words after a file of int16 triples, taken in blocks of these sizes in turn."""
+    samples = load(path, "h")
+    features = module.Features(**settings)
+    work = features._work
+    shaft = features.shaft
+    shaft[module.STEP_Q32] = step
+    shaft[module.PHASE_Q32] = -step
     first = 0
     turn = 0
     while first < len(samples) // 3:
         count = min(blocks[turn % len(blocks)], len(samples) // 3 - first)
-        module.accumulate(samples, first, count, features._work)
+        if not first:
+            module.begin_window(samples, first, count, work)
+        module.statistics(samples, first, count, work)
+        module.velocity(samples, first, count, work)
+        module.envelope(samples, first, count, work)
+        module.quadrature(samples, first, count, shaft)
         first += count
         turn += 1
-    return list(features._work)
+    return list(work), list(shaft)
 
 
 def roots(pairs):
@@ -52,9 +90,10 @@ def roots(pairs):
 
 
 def allocated_bytes():
-    """What ten windows take from the heap."""
+    """What ten windows take from the heap, with averages over turns ending in them."""
     samples = array.array("h", [100, -200, 300] * 16)
-    features = module.Features(32, 3200, 3906)
+    features = module.Features(32, 3200, 3906, envelope_low_hz=500, envelope_high_hz=1400)
+    features.shaft[module.STEP_Q32] = 0x30000000
     add = features.add
     add(samples, 0, 16)
     add(samples, 0, 16)
@@ -64,14 +103,16 @@ def allocated_bytes():
     for _ in range(10):
         add(samples, 0, 16)
         add(samples, 0, 16)
+    features.shaft[module.STEP_Q32] = 0
+    add(samples, 0, 16)
     after = gc.mem_alloc()
     gc.enable()
     return after - before
 
 
-def refused(window_samples, rate_hz):
+def refused(settings):
     try:
-        module.Features(window_samples, rate_hz, 3906)
+        module.Features(**settings)
     except ValueError as error:
         return str(error)
 

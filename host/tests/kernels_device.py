@@ -56,33 +56,71 @@ def fill_from_signs(target: ptr16, signs: ptr8, count: int):
         i += 1
 
 
-def check_features(name, samples, triples, tested, reference):
+KERNELS = ("statistics", "velocity", "envelope")
+
+
+def make(rate_hz, present=(0, 1, 2)):
+    features_ = features.Features(
+        16,
+        rate_hz,
+        3906,
+        4096,
+        axes=present,
+        present=present,
+        envelope_low_hz=rate_hz * 5 / 32,
+        envelope_high_hz=rate_hz * 14 / 32,
+    )
+    features_.shaft[features.PHASE_Q32] = -0x1234567
+    return features_
+
+
+def check_features(name, samples, triples, tested, reference, step=0x5123456):
     first = 0
     block = 0
+    for one in (tested, reference):
+        one.shaft[features.STEP_Q32] = step
+        features.begin_window(samples, 0, 16, one._work)
     while first < triples:
-        count = min(1 + (block * 7) % 16, triples - first)
-        features.accumulate(samples, first, count, tested._work)
-        features.accumulate_reference(samples, first, count, reference._work)
-        if tested._work != reference._work:
-            differing.append([name, first])
+        count = min(1 + (block * 7) % 32, triples - first)
+        for kernel in KERNELS:
+            getattr(features, kernel)(samples, first, count, tested._work)
+            getattr(features, kernel + "_reference")(samples, first, count, reference._work)
+            if tested._work != reference._work:
+                differing.append([name, kernel, first])
+                return
+        features.quadrature(samples, first, count, tested.shaft)
+        features.quadrature_reference(samples, first, count, reference.shaft)
+        if tested.shaft != reference.shaft:
+            differing.append([name, "quadrature", first])
             return
+        for one in (tested, reference):
+            one.shaft[features.PHASE_Q32] ^= step
         first += count
         block += 1
     for one in (tested, reference):
         one._taken = triples
         one._close()
+        one.shaft[11] = 9
+        features.close_turns(one.shaft, one._results, one._turn_scales, one._once)
     words = list(tested._work)
-    words[5] = 0
-    note(str([words, list(tested._results)]).encode())
+    words[0] = 0
+    shaft = list(tested.shaft)
+    shaft[2] = 0
+    note(str([words, shaft, list(tested._results), list(tested._once)]).encode())
 
 
 def all_features():
     triples = 1008
     samples = array.array("h", bytes(6 * triples))
     for rate_hz in (200, 3200, 10_000):
-        tested, reference = (features.Features(16, rate_hz, 3906) for _ in range(2))
-        features.accumulate(samples, 0, 0, tested._work)
-        features.accumulate_reference(samples, 0, 0, reference._work)
+        tested, reference = (make(rate_hz) for _ in range(2))
+        before = list(tested._work)
+        for kernel in KERNELS:
+            getattr(features, kernel)(samples, 0, 0, tested._work)
+            getattr(features, kernel + "_reference")(samples, 0, 0, reference._work)
+        features.quadrature(samples, 0, 0, tested.shaft)
+        if before != list(tested._work) or before != list(reference._work):
+            differing.append(["nothing", rate_hz])
         seed = 1
         for kind in range(4):
             seed = fill(samples, len(samples), kind, seed)
@@ -91,7 +129,18 @@ def all_features():
             for i in range(len(samples)):
                 samples[i] = value
             check_features(f"{rate_hz} Hz, {value}", samples, triples, tested, reference)
-    tested, reference = (features.Features(16, 3200, 3906) for _ in range(2))
+    seed = fill(samples, len(samples), 2, 7)
+    for present in ((0,), (1,), (2,), (0, 2)):
+        tested, reference = (make(1600, present) for _ in range(2))
+        for step in (0, 1, -0x40000000):
+            name = f"axes {present}, step {step}"
+            check_features(name, samples, triples, tested, reference, step)
+    # A signal that grows bit by bit, so that the moments' sums drop theirs one after the other.
+    for i in range(len(samples)):
+        samples[i] = (samples[i] * 8) >> (15 - i // 202)
+    tested, reference = (make(3200) for _ in range(2))
+    check_features("growing", samples, triples, tested, reference)
+    tested, reference = (make(3200) for _ in range(2))
     for number, signs in enumerate(worst_inputs):
         samples = array.array("h", bytes(6 * 8 * len(signs)))
         fill_from_signs(samples, signs, 8 * len(signs))
@@ -151,7 +200,8 @@ def all_framing():
 
 def allocated_bytes():
     samples = array.array("h", [100, -200, 300] * 16)
-    kept = features.Features(32, 3200, 3906)
+    kept = features.Features(32, 3200, 3906, envelope_low_hz=500, envelope_high_hz=1400)
+    kept.shaft[features.STEP_Q32] = 0x30000000
     frame = bytearray(200)
     coded = bytearray(210)
     gc.collect()

@@ -28,9 +28,9 @@ Problems = Callable[[Edit], list[str]]
 ABSENT = object()
 
 
-def edited(edits: Edit) -> dict[str, Any]:
-    """The content of the shipped file with dotted keys set, or removed by ABSENT."""
-    data: dict[str, Any] = copy.deepcopy(DATA)
+def edited(edits: Edit, base: dict[str, Any] = DATA) -> dict[str, Any]:
+    """The content of a shipped file with dotted keys set, or removed by ABSENT."""
+    data: dict[str, Any] = copy.deepcopy(base)
     for key, value in edits.items():
         *sections, last = key.split(".")
         here = data
@@ -95,7 +95,7 @@ def test_values_reach_the_model():
     assert (board.motor.pwm_pin, board.motor.derate_cap) == (14, 0.70)
     assert board.vibration.window_ms == 250
     assert board.vibration.covers_iso_band
-    assert board.temperatures.motor is None
+    assert board.temperatures.driver is None
     assert board.protection.link.timeout_ms == 500
     with pytest.raises(ValidationError, match="frozen"):
         board.motor.derate_cap = 0.8  # pyright: ignore[reportAttributeAccessIssue]
@@ -112,11 +112,12 @@ def test_bearing_orders():
 
 
 def test_a_minimal_board_has_none_for_what_it_lacks(write: Write):
-    absent = ["tacho", "current", "temperatures", "supply", "button", "led", "service", "bearing"]
-    limits = ["current", "temperatures", "supply", "speed", "link"]
+    absent = ["tacho", "current", "temperatures", "supplies", "button", "led", "service", "bearing"]
+    limits = ["current", "temperatures", "supplies", "speed", "seizure", "link"]
     data = edited(dict.fromkeys([*absent, *(f"protection.{key}" for key in limits)], ABSENT))
     board = load_board(write(as_toml(data)))
-    assert board.tacho is board.current is board.supply is board.bearing is None
+    assert board.tacho is board.current is board.supply_bus is board.bearing is None
+    assert board.supplies == {}
     assert board.temperatures.bearing is None
 
 
@@ -186,13 +187,18 @@ def test_the_file_gives_the_name(problems: Problems):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("motor.kind", "esc", 'use "pwm_direction_enable"'),
-        ("vibration.driver", "mpu6050", 'use "adxl345"'),
-        ("vibration.bus", "i2c", 'use "spi"'),
+        (
+            "motor.kind",
+            "stepper",
+            'use "pwm_direction_enable", "pwm_enable", "two_pwm", "esc"',
+        ),
+        ("vibration.driver", "lis3dh", 'use "adxl345", "mpu6050", "mpu9250", "analog"'),
+        ("vibration.bus", "uart", 'use "spi", "i2c"'),
+        ("supplies.main.kind", "ina260", 'use "divider", "ina226", "ina219"'),
         ("temperatures.bearing.kind", "pt100", 'use "ntc"'),
         ("controller", "esp32", 'use "pico"'),
         ("estop.contact", "normally_open", 'use "normally_closed"'),
-        ("vibration.rate_hz", 1000, "use 100, 200, 400, 800, 1600 or 3200"),
+        ("vibration.rate_hz", 1000, "use 200, 400, 800, 1600 or 3200"),
         ("motor.pwm_pin", "GP14", "must be a whole number"),
         ("motor.pwm_pin", 14.5, "must be a whole number"),
         ("motor.pwm_pin", True, "must be a whole number"),
@@ -221,7 +227,7 @@ def test_wrong_values(problems: Problems, key: str, value: object, words: str):
         ("motor.derate_cap", 0.1, -0.7),
         ("motor.pwm_frequency_hz", 100, 99),
         ("vibration.baudrate_hz", 5_000_000, 5_000_001),
-        ("vibration.watermark_samples", 25, 32),
+        ("vibration.window_samples", 8192, 8193),
         ("protection.link.timeout_ms", 500, 501),
         ("protection.link.timeout_ms", 100, 99),
         ("protection.vibration.stale_ms", 10, 9),
@@ -280,11 +286,16 @@ def test_equal_levels_are_not_in_order(problems: Problems, key: str, levels: lis
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("protection.supply.low_trip_v", 10.5, "low_trip_v < low_limit_v < low_alarm_v"),
-        ("protection.supply.low_alarm_v", 11.9, "motor.supply_nominal_v (12)"),
-        ("protection.supply.high_trip_v", 12.1, "motor.supply_nominal_v (12)"),
-        ("protection.supply.high_trip_v", 19.0, "the ADC reads up to 18.8 V"),
+        ("protection.supplies.main.low_trip_v", 10.5, "low_trip_v < low_limit_v < low_alarm_v"),
+        ("protection.supplies.main.low_alarm_v", 11.9, "motor.supply_nominal_v (12)"),
+        ("protection.supplies.main.high_trip_v", 12.1, "motor.supply_nominal_v (12)"),
+        ("protection.supplies.main.high_trip_v", 19.0, "the ADC reads up to 18.8 V"),
+        ("supplies.main.nominal_v", 11.1, "its nominal_v (11.1)"),
+        ("supplies.main.nominal_v", 15.0, "its nominal_v (15)"),
         ("protection.current.trip_a", 5.1, "current.range_a (5)"),
+        ("protection.current.instant_a", 3.9, "below trip_a (4)"),
+        ("protection.current.instant_a", 5.1, "current.range_a (5)"),
+        ("protection.seizure.current_a", 4.0, "protection.current.trip_a (4)"),
         ("protection.current.hysteresis_a", 2.5, "below zero"),
         ("protection.vibration.acceleration_peak_trip_g", 16.0, "vibration.range_g (16)"),
         ("protection.speed.over_trip_rpm", 2100, "the derated speed (2100 rpm)"),
@@ -298,12 +309,28 @@ def test_equal_levels_are_not_in_order(problems: Problems, key: str, levels: lis
         ("vibration.band_high_hz", 1251, "use at most 1250"),
         ("vibration.baudrate_hz", 1_999_999, "use at least 2000000"),
         ("current.divider_top_ohm", 0, "above the ADC's reference (3.3 V)"),
-        ("supply.divider_top_ohm", 30_000, "use a larger resistor"),
+        ("supplies.main.divider_top_ohm", 30_000, "use a larger resistor"),
         ("temperatures.bearing.series_ohm", 1_000_000, "use a resistor nearer"),
         ("bearing.ball_diameter_mm", 15.0, "pitch_diameter_mm (15)"),
         ("bearing.balls", 13, "do not fit"),
         ("current.volts_per_amp", 0.001, "mA per ADC code"),
-        ("supply.divider_top_ohm", 10_000_000, "too coarse"),
+        ("supplies.main.divider_top_ohm", 10_000_000, "too coarse"),
+        ("protection.vibration.acceleration_peak_limit_g", 12.0, "is not above"),
+        ("protection.vibration.acceleration_peak_alarm_g", 12.5, "is not above"),
+        ("protection.vibration.envelope_alarm_g", 16.0, "vibration.range_g (16)"),
+        ("protection.vibration.noise_trip_g", 16.0, "vibration.range_g (16)"),
+        ("protection.vibration.samples_lost_trip", 3200, "vibration.rate_hz (3200)"),
+        ("vibration.band_low_hz", 161, "use 1 to 160"),
+        ("vibration.envelope_low_hz", 641, "use 50 to 640"),
+        ("vibration.envelope_low_hz", 49, "use 50 to 640"),
+        ("vibration.envelope_high_hz", 600, "envelope_low_hz (600)"),
+        ("vibration.envelope_high_hz", 1441, "use at most 1440"),
+        ("vibration.envelope_high_hz", ABSENT, "add envelope_high_hz"),
+        ("vibration.envelope_low_hz", ABSENT, "add envelope_low_hz"),
+        ("motor.critical_low_percent", 40.0, "add critical_high_percent"),
+        ("probation.steps_percent", [30.0, 70.0], "motor.derate_cap (70 %)"),
+        ("probation.steps_percent", [50.0, 50.0], "does not rise"),
+        ("probation.steps_percent", [8.0, 50.0], "motor.min_duty (8 %)"),
     ],
 )
 def test_rules_between_values(problems: Problems, key: str, value: object, words: str):
@@ -312,11 +339,154 @@ def test_rules_between_values(problems: Problems, key: str, value: object, words
     assert words in found[0]
 
 
-def test_the_trip_of_a_slow_sensor_needs_patience(problems: Problems):
-    edits = {"vibration.rate_hz": 100, "vibration.band_high_hz": 39}
-    (text,) = problems(edits)
-    assert text.startswith("protection.vibration.stale_ms: ")
-    assert text.endswith("use at least 320")
+def test_the_shipped_file_of_each_kind_obeys_what_its_own_test_breaks():
+    """The edits below start from these files."""
+    kinds = {load_board(path).motor.kind for path in known_boards()}
+    assert kinds == {"pwm_direction_enable", "pwm_enable", "two_pwm", "esc"}
+    drivers = {load_board(path).vibration.driver for path in known_boards()}
+    assert drivers >= {"adxl345", "mpu6050", "analog"}
+    parts = [part.kind for path in known_boards() for part in load_board(path).supplies.values()]
+    assert set(parts) == {"divider", "ina226", "ina219"}
+
+
+THREE, MPU, PIEZO = "pico-adxl345-i2c-pwm-enable", "pico-mpu6050-two-pwm", "pico-analog-piezo-esc"
+
+
+@pytest.mark.parametrize(
+    ("name", "edits", "key", "words"),
+    [
+        (MPU, {"motor.critical_high_percent": 38.0}, "motor.critical_high", "not above"),
+        (MPU, {"motor.critical_high_percent": 65.0}, "motor.critical_high", "derate_cap (65 %)"),
+        (PIEZO, {"motor.max_us": 1500, "motor.min_us": 1200}, "motor.max_us", "less than 400"),
+        (THREE, {"vibration.baudrate_hz": 399_999}, "vibration.baudrate_hz", "at least 400000"),
+        (MPU, {"vibration.baudrate_hz": 200_000}, "vibration.baudrate_hz", "at least 400000"),
+        (MPU, {"vibration.band_high_hz": 261}, "vibration.band_high_hz", "use at most 260"),
+        (MPU, {"vibration.band_high_hz": 391}, "vibration.band_high_hz", "use at most 260"),
+        (THREE, {"vibration.band_high_hz": 313}, "vibration.band_high_hz", "use at most 312"),
+        (
+            MPU,
+            {"vibration.envelope_low_hz": 100, "vibration.envelope_high_hz": 261},
+            "vibration.envelope_high_hz",
+            "use at most 260",
+        ),
+        (
+            MPU,
+            {"protection.vibration.envelope_alarm_g": 1.0},
+            "protection.vibration.envelope_alarm_g",
+            "no envelope without",
+        ),
+        (PIEZO, {"vibration.y_pin": ABSENT}, "vibration.y_pin", "no axis has a pin"),
+        (PIEZO, {"vibration.rate_hz": 19_999}, "vibration.bandwidth_hz", "half of rate_hz"),
+        (PIEZO, {"vibration.band_low_hz": 7}, "vibration.band_low_hz", "use 8 to 1280"),
+        (
+            PIEZO,
+            {"vibration.x_pin": 27, "current": ABSENT, "protection.current": ABSENT},
+            "vibration.rate_hz",
+            "25600 Hz on 2 axes is more than the chip can work on; use at most 15000",
+        ),
+        (PIEZO, {"vibration.zero_g_v": 1.5}, "vibration.range_g", "-0.10 V or 3.10 V"),
+        (PIEZO, {"vibration.zero_g_v": 1.8}, "vibration.range_g", "outside the ADC's 0 to 3.3 V"),
+        (PIEZO, {"vibration.volts_per_g": 0.015}, "vibration.volts_per_g", "54 mg per ADC code"),
+        (PIEZO, {"protection.vibration.crest_limit": 7.0}, "protection.vibration.crest", "above"),
+        (
+            PIEZO,
+            {"protection.vibration.envelope_limit_g": 7.0},
+            "protection.vibration.envelope_trip_g",
+            "is not above",
+        ),
+        (PIEZO, {"supply_bus": ABSENT}, "supplies.adapter", "add [supply_bus]"),
+        (PIEZO, {"supplies.pack.address": 0x41}, "supplies.pack.address", "0x41 is supplies.adap"),
+        (THREE, {"supplies.adapter": ABSENT}, "protection.supplies.adapter", "nothing measures"),
+        (MPU, {"supplies.main.shunt_mohm": 10.3}, "supplies.main.shunt_mohm", "at most 10.2"),
+        (PIEZO, {"supplies.pack.shunt_mohm": 49.0}, "supplies.pack.shunt_mohm", "at most 48.0"),
+        (
+            MPU,
+            {"protection.supplies.main.high_trip_v": 36.0},
+            "protection.supplies.main.high_trip_v",
+            "the 36 V that an ina226 stands",
+        ),
+        (
+            PIEZO,
+            {"protection.supplies.pack.high_trip_v": 26.0},
+            "protection.supplies.pack.high_trip_v",
+            "the 26 V that an ina219 stands",
+        ),
+        (
+            THREE,
+            {"supply_bus.bus_number": 0, "supply_bus.sda_pin": 8, "supply_bus.scl_pin": 9},
+            "supply_bus.bus_number",
+            "I2C0 is the vibration sensor's",
+        ),
+        (
+            PIEZO,
+            {"protection.seizure.current_a": 4.0},
+            "protection.seizure",
+            "add [tacho] or remove",
+        ),
+    ],
+)
+def test_rules_of_the_other_kinds(write: Write, name: str, edits: Edit, key: str, words: str):
+    text = (BOARDS / f"{name}.toml").read_text(encoding="utf-8")
+    with pytest.raises(InvalidBoardError) as caught:
+        load_board(write(as_toml(edited(edits, tomllib.loads(text)))))
+    (problem,) = caught.value.problems
+    assert problem.key.startswith(key)
+    assert words in problem.text
+
+
+def test_a_bus_that_no_chip_is_on(problems: Problems):
+    (text,) = problems({"supply_bus": {"bus_number": 1, "sda_pin": 2, "scl_pin": 3}})
+    assert text.startswith("supply_bus: no supply is measured over it")
+
+
+def test_an_esc_without_a_pin_that_cuts_it_off(write: Write):
+    data = tomllib.loads((BOARDS / f"{PIEZO}.toml").read_text(encoding="utf-8"))
+    with pytest.raises(InvalidBoardError) as caught:
+        load_board(write(as_toml(edited({"motor.enable_pin": ABSENT}, data))))
+    (problem,) = caught.value.problems
+    assert problem.text.startswith("missing key motor.enable_pin; add it")
+
+
+def test_keys_of_another_kind_are_unknown(write: Write, problems: Problems):
+    (text,) = problems({"motor.reverse_pwm_pin": 3})
+    assert text.startswith("unknown key motor.reverse_pwm_pin; ")
+    (text,) = problems({"supplies.main.address": 0x40})
+    assert text.startswith("unknown key supplies.main.address; remove it, or use one of")
+    assert "divider_top_ohm" in text
+    assert "shunt_mohm" not in text
+    data = tomllib.loads((BOARDS / f"{THREE}.toml").read_text(encoding="utf-8"))
+    with pytest.raises(InvalidBoardError) as caught:
+        load_board(write(as_toml(edited({"vibration.rate_hz": 1600}, data))))
+    (problem,) = caught.value.problems
+    assert problem.text.endswith("use 200, 400 or 800")
+
+
+@pytest.mark.parametrize("name", ["Main", "main supply", "1", "a" * 21, ""])
+def test_names_of_supplies(name: str):
+    data = copy.deepcopy(DATA)
+    data["supplies"] = {name: data["supplies"]["main"]}
+    data["protection"]["supplies"] = {name: data["protection"]["supplies"]["main"]}
+    values = {**data, "name": "x", "path": Path("x.toml")}
+    with pytest.raises(ValidationError) as caught:
+        Board.model_validate(values)
+    found = from_validation(caught.value, Board, values)
+    assert {problem.key for problem in found} == {"supplies", "protection.supplies"}
+    assert all("is no name; use up to 20 of a-z" in problem.text for problem in found)
+
+
+def test_four_supplies_are_too_many(problems: Problems):
+    part, limits = DATA["supplies"]["main"], DATA["protection"]["supplies"]["main"]
+    names = ["main", "b", "c", "d"]
+    found = problems(
+        {
+            "supplies": dict.fromkeys(names, part),
+            "protection.supplies": dict.fromkeys(names, limits),
+        }
+    )
+    assert found == [
+        "supplies = {…} must have at most 3 entries; correct it",
+        "protection.supplies = {…} must have at most 3 entries; correct it",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -324,12 +494,13 @@ def test_the_trip_of_a_slow_sensor_needs_patience(problems: Problems):
     [
         ("tacho", "protection.speed"),
         ("current", "protection.current"),
-        ("supply", "protection.supply"),
+        ("supplies.main", "protection.supplies.main"),
         ("temperatures.bearing", "protection.temperatures.bearing"),
     ],
 )
 def test_measurement_and_limits_come_together(problems: Problems, part: str, limits: str):
-    (without_part,) = problems({part: ABSENT})
+    found = problems({part: ABSENT})
+    (without_part,) = (text for text in found if not text.startswith("protection.seizure"))
     assert without_part.startswith(f"{limits}: nothing measures it; add [{part}]")
     (without_limits,) = problems({limits: ABSENT})
     assert without_limits == f"{part}: it is measured but has no limits; add [{limits}]"
@@ -426,18 +597,36 @@ VALUES = st.one_of(
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
     st.integers(min_value=10**300, max_value=10**400),
 )
-KEYS = [
-    f"{section}.{key}" if key else section
-    for section, value in DATA.items()
-    for key in ([*value, ""] if isinstance(value, dict) else [""])
-]
+FILES = [tomllib.loads(path.read_text(encoding="utf-8")) for path in known_boards()]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.sampled_from([*KEYS, "extra"]), VALUES, min_size=1, max_size=3))
-def test_anything_else_is_told_in_sentences(edits: Edit):
+def keys_of(section: dict[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for key, value in section.items():
+        found.append(prefix + key)
+        found += keys_of(value, f"{prefix}{key}.") if isinstance(value, dict) else []
+    return found
+
+
+EDITS = st.sampled_from(FILES).flatmap(
+    lambda data: st.tuples(
+        st.just(data),
+        st.dictionaries(
+            st.sampled_from([*keys_of(data), "extra", "supplies.extra", "motor.extra"]),
+            VALUES,
+            min_size=1,
+            max_size=3,
+        ),
+    )
+)
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EDITS)
+def test_anything_else_is_told_in_sentences(given_edits: tuple[dict[str, Any], Edit]):
+    base, edits = given_edits
     edits = dict(sorted(edits.items(), key=lambda pair: -pair[0].count(".")))
-    data = edited(edits) | {"name": "x", "path": Path("x.toml")}
+    data = edited(edits, base) | {"name": "x", "path": Path("x.toml")}
     try:
         board = Board.model_validate(data)
     except ValidationError as error:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from wrench.boards import Board, load_board
+from wrench.boards import Board, known_boards, load_board
 from wrench.boards.reference import keys, markdown
 from wrench.cli.boards import boards
 from wrench.errors import BoardFileError
@@ -75,6 +77,7 @@ def test_list_shows_good_and_bad_files(bad: str, tmp_path: Path, monkeypatch: py
     result = run("list")
     assert result.exit_code == 0
     assert re.search(r"^pico-adxl345 .* adxl345 +pwm_direction_enable$", result.output, re.M)
+    assert re.search(r"^pico-analog-piezo-esc .* analog +esc$", result.output, re.M)
     assert re.search(r"^bad +\(has problems; see `wrench boards check bad`\)$", result.output, re.M)
 
 
@@ -88,20 +91,40 @@ def test_keys_prints_the_table():
 def schema_keys(node: dict[str, Any], definitions: dict[str, Any], prefix: str = "") -> list[str]:
     found: list[str] = []
     for name, value in node["properties"].items():
-        options = [value, *value.get("anyOf", []), *value.get("oneOf", [])]
-        sections = [definitions[o["$ref"].split("/")[-1]] for o in options if "$ref" in o]
+        inner = f"{prefix}{name}."
+        if "additionalProperties" in value or "patternProperties" in value:
+            inner += "NAME."
+        sections = list(referred(value, definitions))
         for section in sections:
-            found += schema_keys(section, definitions, f"{prefix}{name}.")
+            found += schema_keys(section, definitions, inner)
         if not sections:
             found.append(prefix + name)
     return found
 
 
+def referred(value: dict[str, Any], definitions: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The sections that a value can be, through unions within unions."""
+    if "$ref" in value:
+        yield definitions[value["$ref"].split("/")[-1]]
+    named = [*value.get("patternProperties", {}).values()]
+    if isinstance(value.get("additionalProperties"), dict):
+        named.append(value["additionalProperties"])
+    for option in [*value.get("anyOf", []), *value.get("oneOf", []), *named]:
+        yield from referred(option, definitions)
+
+
 def test_the_readme_lists_exactly_the_keys_of_the_schema():
     schema = Board.model_json_schema()
     expected = [k for k in schema_keys(schema, schema["$defs"]) if k not in ("name", "path")]
-    listed = re.findall(r"^\| `([a-z0-9_.]+)` \|", README, re.M)
-    assert listed == expected
+    listed = re.findall(r"^\| `([a-zA-Z0-9_.]+)` \|", README, re.M)
+    assert set(listed) == set(expected)
+    # Several rows of one key stand together, and say which kind each is for.
+    assert len(list(groupby(listed))) == len(set(listed))
+    several = {key for key in listed if listed.count(key) > 1}
+    rows = [row for row in README.splitlines() if row.startswith("| `")]
+    for row in rows:
+        if row.split("`")[1] in several:
+            assert re.search(r"\| \*[a-z0-9_, ]+:\* ", row), row
 
 
 def test_the_readme_has_the_table_as_made_from_the_schema():
@@ -123,9 +146,14 @@ def test_a_unit_in_a_name_is_in_the_table(ending: str):
     assert units != {""}
 
 
-def test_the_wiring_table_has_every_pin_of_the_board():
+@pytest.mark.parametrize("path", known_boards(), ids=lambda path: path.stem)
+def test_the_wiring_table_has_every_pin_of_every_board(path: Path):
+    _, _, rest = README.partition(f"\n## Wiring of {path.stem}\n")
+    assert rest, "boards/README.md has no section on this board"
+    section, _, _ = rest.partition("\n## ")
     wired = {
         (int(gpio), key)
-        for gpio, key in re.findall(r"^\| GP(\d+) \| `([a-z0-9_.]+)` \|", README, re.M)
+        for gpio, key in re.findall(r"^\| GP(\d+) \| `([a-z0-9_.]+)` \|", section, re.M)
     }
-    assert wired == {(use.gpio, use.key) for use in load_board(GOOD).pins}
+    assert wired == {(use.gpio, use.key) for use in load_board(path).pins}
+    assert f"(#wiring-of-{path.stem})" in README

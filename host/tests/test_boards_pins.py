@@ -47,7 +47,7 @@ def test_functions_as_in_the_datasheet(gpio: int):
 
 def test_adc_pins():
     assert [gpio for gpio in range(30) if "ADC" in functions(gpio)] == [26, 27, 28, 29]
-    assert specific_function(PinUse("supply.pin", 28, "ADC")) == "ADC2"
+    assert specific_function(PinUse("supplies.main.pin", 28, "ADC")) == "ADC2"
     assert specific_function(PinUse("motor.pwm_pin", 14, "PWM")) == "PWM7 A"
 
 
@@ -99,13 +99,13 @@ def test_duplicates_are_found_among_any_uses(counts: dict[int, int]):
 @settings(deadline=None)
 @given(st.sampled_from(HEADER))
 def test_an_analog_input_needs_an_adc_pin(gpio: int):
-    found = [text for text in broken({"supply.pin": gpio}) if "cannot be ADC" in text]
+    found = [text for text in broken({"supplies.main.pin": gpio}) if "cannot be ADC" in text]
     assert bool(found) == (gpio not in (26, 27, 28))
 
 
 def test_the_advice_names_free_pins():
-    (text,) = broken({"supply.pin": 10})
-    assert text == "supply.pin: GP10 cannot be ADC; use GP28"
+    (text,) = broken({"supplies.main.pin": 10})
+    assert text == "supplies.main.pin: GP10 cannot be ADC; use GP28"
     (text,) = broken({"vibration.sck_pin": 9})
     assert text == "vibration.sck_pin: GP9 cannot be SPI0 SCK; use GP2, GP6 or GP18"
 
@@ -141,7 +141,10 @@ def test_pins_that_the_pico_keeps(gpio: int):
     found = broken({"button.pin": gpio})
     assert any(text.startswith(f"button.pin: GP{gpio} is ") for text in found)
     if gpio == 29:
-        assert any(text.startswith("supply.pin: GP29 is") for text in broken({"supply.pin": 29}))
+        assert any(
+            text.startswith("supplies.main.pin: GP29 is")
+            for text in broken({"supplies.main.pin": 29})
+        )
 
 
 def test_the_light_may_be_the_picos_or_another():

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wrench.boards import Board, load_board, ntc
+from wrench.boards import Board, known_boards, load_board, ntc
 
 PATH = Path(__file__).parents[2] / "boards" / "pico-adxl345.toml"
 DATA = tomllib.loads(PATH.read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def board(**sections: Any) -> Board:
 
 
 def minimal() -> Board:
-    names = ["tacho", "current", "temperatures", "supply", "button", "led", "service", "bearing"]
+    names = ["tacho", "current", "temperatures", "supplies", "button", "led", "service", "bearing"]
     data = {key: value for key, value in DATA.items() if key not in names}
     data["protection"] = {"vibration": DATA["protection"]["vibration"]}
     return Board.model_validate({**data, "name": "x", "path": Path("x.toml")})
@@ -54,10 +54,13 @@ def test_constants_are_in_the_units_of_the_firmware():
     assert chip.DERATE_CAP_PERMILLE == 700
     assert chip.RAMP_UP_PERMILLE_PER_S == 200
     assert chip.VELOCITY_TRIP_UM_S == 4500
-    assert chip.ACCELERATION_PEAK_TRIP_MG == 12_000
+    assert chip.PEAK_TRIP_MG == 12_000
+    assert chip.PEAK_ALARM_MG is None
+    assert chip.NOISE_TRIP_MG == 300
     assert chip.CURRENT_TRIP_MA == 4000
     assert chip.BEARING_TEMPERATURE_TRIP_MDEGC == 95_000
-    assert chip.SUPPLY_LOW_TRIP_MV == 9000
+    assert chip.SUPPLY_NAMES == ("main",)
+    assert chip.SUPPLY_LEVELS == ((11_000, 10_500, 9000, 15_000, 200, 50),)
     assert chip.VIBRATION_AXES == (0, 1, 2)
     assert chip.LINK_TIMEOUT_MS == 500
     assert board(motor={"direction_inverted": True}).render().count("MOTOR_FORWARD_LEVEL = 0") == 1
@@ -67,7 +70,8 @@ def test_only_plain_constants():
     for made in (board(), minimal()):
         for name, value in vars(rendered(made)).items():
             items = value if isinstance(value, tuple) else (value,)
-            assert {type(item) for item in items} <= {int, str, type(None)}, name
+            rows = [item if isinstance(item, tuple) else (item,) for item in items]
+            assert {type(item) for row in rows for item in row} <= {int, str, type(None)}, name
             if isinstance(value, int) and name != "BOARD_HASH":
                 assert abs(value) < 2**30, name
 
@@ -78,7 +82,7 @@ def test_what_is_absent_is_none_and_no_name_depends_on_the_board():
     for name in (
         "TACHO_PIN",
         "CURRENT_PIN",
-        "SUPPLY_PIN",
+        "SUPPLY_SDA_PIN",
         "BEARING_TEMPERATURE_PIN",
         "STALL_RPM",
         "BUTTON_PIN",
@@ -86,9 +90,14 @@ def test_what_is_absent_is_none_and_no_name_depends_on_the_board():
         "SERVICE_PIN",
         "BEARING_BALLS",
         "CURRENT_TRIP_MA",
+        "CURRENT_INSTANT_MA",
+        "SEIZURE_CURRENT_MA",
     ):
         assert bare[name] is None
-    assert all(not name.startswith("MOTOR_TEMPERATURE") or full[name] is None for name in full)
+    assert all(not name.startswith("DRIVER_TEMPERATURE") or full[name] is None for name in full)
+    assert bare["SUPPLIES"] == bare["SUPPLY_LEVELS"] == bare["SUPPLY_NAMES"] == ()
+    for path in known_boards():
+        assert vars(rendered(load_board(path))).keys() == full.keys()
 
 
 def test_current_scale():
@@ -101,15 +110,106 @@ def test_current_scale():
 
 
 def test_supply_scale():
-    chip = rendered(board())
+    ((kind, pin, _, uv_per_code, _, power_mw),) = rendered(board()).SUPPLIES
+    assert (kind, pin, power_mw) == (0, 28, 72_000)
     for volts in (5.0, 9.0, 12.0, 18.0):
         code = round(volts * 10 / 57 / 3.3 * 4096)
-        assert code * chip.SUPPLY_UV_PER_CODE // 1000 == pytest.approx(1000 * volts, abs=6)
+        assert code * uv_per_code // 1000 == pytest.approx(1000 * volts, abs=6)
+
+
+def test_unlike_supplies_are_numbered_by_their_names():
+    chip = rendered(load_board("pico-adxl345-i2c-pwm-enable"))
+    assert chip.SUPPLY_NAMES == ("adapter", "battery", "pack")
+    assert chip.SUPPLIES == (
+        (0, 28, 0, 4592, 0, 48_000),
+        (0, 27, 0, 4592, 0, 100_000),
+        (1, 1, 0x44, 1250, 10_000, 72_000),
+    )
+    assert [row[2] for row in chip.SUPPLY_LEVELS] == [9000, 9500, 11_000]
+    assert (chip.SUPPLY_I2C_NUMBER, chip.SUPPLY_SDA_PIN, chip.SUPPLY_SCL_PIN) == (1, 18, 19)
+    chip = rendered(load_board("pico-analog-piezo-esc"))
+    assert chip.SUPPLIES == ((2, 0, 0x41, 4000, 50_000, 36_000), (2, 0, 0x40, 4000, 40_000, 60_000))
+
+
+def test_the_motor_of_every_kind():
+    chip = rendered(load_board("pico-mpu6050-two-pwm"))
+    assert (chip.MOTOR_KIND, chip.MOTOR_PWM_PIN, chip.MOTOR_REVERSE_PWM_PIN) == ("two_pwm", 14, 15)
+    assert chip.MOTOR_ENABLE_PIN is chip.MOTOR_DIRECTION_PIN is chip.MOTOR_FORWARD_LEVEL is None
+    assert (chip.CRITICAL_LOW_PERMILLE, chip.CRITICAL_HIGH_PERMILLE) == (380, 420)
+    assert (chip.PROBATION_PERMILLE, chip.PROBATION_STEP_S) == ((300, 450, 550), 3600)
+    chip = rendered(load_board("pico-analog-piezo-esc"))
+    assert (chip.MOTOR_KIND, chip.MOTOR_ENABLE_PIN, chip.MOTOR_PWM_FREQUENCY_HZ) == ("esc", 15, 50)
+    assert (chip.MOTOR_ESC_MIN_US, chip.MOTOR_ESC_MAX_US, chip.MOTOR_ESC_ARM_MS) == (
+        1000,
+        2000,
+        2000,
+    )
+    assert chip.MOTOR_MIN_OFF_MS == 2000
+    chip = rendered(load_board("pico-adxl345-i2c-pwm-enable"))
+    assert (chip.MOTOR_KIND, chip.MOTOR_FAULT_PIN) == ("pwm_enable", 13)
+    assert chip.MOTOR_DIRECTION_PIN is None
+    chip = rendered(board())
+    assert (chip.MOTOR_FORWARD_LEVEL, chip.MOTOR_FAULT_PIN) == (1, None)
+    assert (chip.PROBATION_PERMILLE, chip.PROBATION_STEP_S) == ((), 0)
+    assert chip.MOTOR_ESC_MIN_US is chip.CRITICAL_LOW_PERMILLE is None
+
+
+def test_the_sensor_of_every_kind():
+    chip = rendered(load_board("pico-adxl345-i2c-pwm-enable"))
+    assert (chip.VIBRATION_BUS, chip.VIBRATION_ADDRESS) == ("i2c", 0x53)
+    assert (chip.VIBRATION_SDA_PIN, chip.VIBRATION_SCL_PIN) == (16, 17)
+    assert chip.VIBRATION_SCK_PIN is chip.VIBRATION_CS_PIN is None
+    chip = rendered(load_board("pico-mpu6050-two-pwm"))
+    assert (chip.VIBRATION_DRIVER, chip.VIBRATION_RATE_HZ) == ("mpu6050", 1000)
+    assert (chip.PEAK_ALARM_MG, chip.PEAK_LIMIT_MG, chip.PEAK_TRIP_MG) == (3000, 4000, 6000)
+    chip = rendered(load_board("pico-analog-piezo-esc"))
+    assert (chip.VIBRATION_DRIVER, chip.VIBRATION_BUS) == ("analog", "adc")
+    assert (chip.VIBRATION_AXES, chip.VIBRATION_ADC_PINS) == ((1,), (26,))
+    assert chip.VIBRATION_BUS_NUMBER is chip.VIBRATION_INT1_PIN is None
+    assert chip.VIBRATION_RANGE_MG == 16_000
+    assert chip.CREST_ALARM_CENTI == 800
+    assert (chip.ENVELOPE_ALARM_MG, chip.ENVELOPE_TRIP_MG) == (1500, 6000)
+    assert (chip.ENVELOPE_LOW_HZ, chip.ENVELOPE_HIGH_HZ) == (2000, 8000)
+    for g in (-16.0, 0.0, 1.0, 12.5):
+        code = round((1.65 + 0.1 * g) / 3.3 * 4096)
+        found_ug = (code - chip.VIBRATION_ZERO_CODE) * chip.VIBRATION_UG_PER_CODE
+        assert found_ug == pytest.approx(1e6 * g, abs=9000)
+
+
+def test_an_mpu_9250_as_the_sensor():
+    text = (PATH.parent / "pico-mpu6050-two-pwm.toml").read_text(encoding="utf-8")
+    data = tomllib.loads(text.replace('"mpu6050"', '"mpu9250"').replace("= 260", "= 390"))
+    chip = rendered(Board.model_validate({**data, "name": "x", "path": PATH}))
+    assert (chip.VIBRATION_DRIVER, chip.VELOCITY_BAND_HIGH_HZ) == ("mpu9250", 390)
+
+
+@pytest.mark.parametrize(
+    ("trip_a", "range_a", "given_a", "expected_ma"),
+    [(3.0, 5.0, None, 3900), (4.0, 5.0, None, 4750), (4.9, 5.0, None, 4900), (3.0, 5.0, 5.0, 5000)],
+)
+def test_the_instant_trip_stays_within_what_the_sensor_shows(
+    trip_a: float, range_a: float, given_a: float | None, expected_ma: int
+):
+    levels = {"alarm_a": 2.0, "limit_a": 2.5, "trip_a": trip_a, "instant_a": given_a}
+    protection = {
+        "current": {**DATA["protection"]["current"], **levels},
+        "seizure": {"current_a": 2.5},
+    }
+    made = board(current={"range_a": range_a}, protection=protection)
+    chip = rendered(made)
+    found_ma = chip.CURRENT_INSTANT_MA
+    assert found_ma == expected_ma
+
+
+def test_seizure():
+    chip = rendered(board())
+    assert (chip.SEIZURE_CURRENT_MA, chip.SEIZURE_SPEED_PERMILLE) == (3000, 500)
+    assert chip.SEIZURE_DELAY_MS == 500
 
 
 def test_the_adc_reference_counts():
     chip = rendered(board(adc={"reference_v": 3.0}))
-    uv_per_code = chip.SUPPLY_UV_PER_CODE
+    ((*_, uv_per_code, _, _),) = chip.SUPPLIES
     assert uv_per_code == round(3e6 / 4096 * 5.7)
 
 
@@ -199,22 +299,26 @@ CHANGES: dict[str, dict[str, Any]] = {
     "vibration.sck_pin": {"vibration.sck_pin": 2},
     "vibration.mosi_pin": {"vibration.mosi_pin": 3},
     "vibration.miso_pin": {"vibration.miso_pin": 0},
-    "vibration.rate_hz": {"vibration.rate_hz": 1600, "vibration.band_high_hz": 500},
+    "vibration.rate_hz": {
+        "vibration.rate_hz": 1600,
+        "vibration.band_high_hz": 500,
+        "vibration.envelope_low_hz": 320,
+        "vibration.envelope_high_hz": 700,
+    },
     "vibration.range_g": {
         "vibration.range_g": 8,
         "protection.vibration.acceleration_peak_trip_g": 7.0,
     },
     "vibration.baudrate_hz": {"vibration.baudrate_hz": 4_000_000},
-    "vibration.watermark_samples": {"vibration.watermark_samples": 20},
     "vibration.window_samples": {"vibration.window_samples": 816},
     "vibration.axes": {"vibration.axes": ["x", "y"]},
     "tacho.pull": {"tacho.pull": "down"},
     "tacho.edge": {"tacho.edge": "rising"},
     # All three ADC inputs are in use, so that one can only swap with another.
     "current.pin": {"current.pin": 27, "temperatures.bearing.pin": 26},
-    "temperatures.bearing.pin": {"temperatures.bearing.pin": 28, "supply.pin": 27},
+    "temperatures.bearing.pin": {"temperatures.bearing.pin": 28, "supplies.main.pin": 27},
     "temperatures.bearing.ntc_to": {"temperatures.bearing.ntc_to": "3v3"},
-    "supply.pin": {"supply.pin": 26, "current.pin": 28},
+    "supplies.main.pin": {"supplies.main.pin": 26, "current.pin": 28},
     "protection.link.timeout_ms": {"protection.link.timeout_ms": 499},
 }
 ONE_VALUE_ONLY = {"controller", "kind", "driver", "bus", "contact"}

@@ -23,7 +23,15 @@ from wrench.flash import flash
 from wrench.raw_repl import RawRepl
 
 HERE = Path(__file__).parent
-MODULES = ("__init__", "features", "framing", "kernels_rp2", "drivers/__init__", "drivers/adxl345")
+MODULES = (
+    "__init__",
+    "features",
+    "features_rp2",
+    "framing",
+    "kernels_rp2",
+    "drivers/__init__",
+    "drivers/adxl345",
+)
 CS_PIN, INT1_PIN = 17, 20
 RATE_HZ = 3200
 BOARD = f"""

@@ -15,7 +15,6 @@ from wrench.bench.plant import Drive, MachineParameters, Plant
 from wrench.bench.plant.load import LoadParameters
 from wrench.bench.plant.motor import Motor, MotorParameters
 from wrench.bench.plant.scenarios import SCENARIOS
-from wrench.bench.plant.supply import Supply, SupplyParameters
 from wrench.bench.plant.thermal import ThermalNode, ThermalParameters
 
 MACHINE = MachineParameters()
@@ -29,7 +28,7 @@ def plant(machine: MachineParameters = MACHINE, seed: int = 1) -> Plant:
 def loop_resistance(machine: MachineParameters, winding_c: float, duty: float) -> float:
     motor = machine.motor
     winding = motor.resistance_ohm * (1.0 + 0.00393 * (winding_c - 20.0))
-    return winding + motor.bridge_resistance_ohm + duty**2 * machine.supply.resistance_ohm
+    return winding + motor.bridge_resistance_ohm + duty**2 * machine.supplies[0].resistance_ohm
 
 
 @pytest.mark.parametrize("duty", [0.3, 0.7, 1.0, -0.5])
@@ -37,8 +36,8 @@ def test_steady_current_carries_the_torque_and_speed_follows_from_it(duty: float
     last = run(plant(), 3.0, duty, samples=0).last
     torque = last.load_torque_nm + last.friction_torque_nm
     current = math.copysign(torque / MACHINE.motor.torque_constant_nm_a, duty)
-    supply = MACHINE.supply
-    emf = duty * (supply.emf_v - supply.idle_current_a * supply.resistance_ohm)
+    (supply,) = MACHINE.supplies
+    emf = duty * (supply.emf_v - MACHINE.bus.idle_current_a * supply.resistance_ohm)
     drop = current * loop_resistance(MACHINE, last.winding_temperature_c, duty)
     assert last.motor_current_a == pytest.approx(current, rel=2e-3)
     assert last.speed_rpm * RAD_S == pytest.approx(
@@ -76,13 +75,9 @@ def test_rated_point_is_3000_rpm_at_3_a() -> None:
 @pytest.mark.parametrize("duty", [0.4, 1.0])
 def test_supply_sags_by_its_resistance_times_what_is_drawn(duty: float) -> None:
     last = run(plant(), 2.0, duty, samples=0).last
-    drawn = duty * last.motor_current_a + MACHINE.supply.idle_current_a
+    drawn = duty * last.motor_current_a + MACHINE.bus.idle_current_a
     assert last.supply_v == pytest.approx(12.0 - drawn * 0.08, abs=1e-9)
     assert last.supply_current_a == pytest.approx(drawn, rel=0.01)
-
-
-def test_supply_never_goes_below_zero() -> None:
-    assert Supply(SupplyParameters()).voltage_v(1e6) == 0.0
 
 
 def test_jammed_current_rises_to_stall_with_the_electrical_time_constant() -> None:

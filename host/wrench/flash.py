@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wrench.deploy import PACKAGE, Deployment
+from wrench.deploy import Deployment
 from wrench.errors import FlashError
 from wrench.raw_repl import RawRepl, TransportError, TransportExecError
 from wrench.transport import Port
@@ -96,12 +96,7 @@ def flash(
         repl.enter_raw_repl(soft_reset=False)
         repl.exec(_DEVICE)
         present: dict[str, str] = dict(ast.literal_eval(repl.exec("_list()").decode()))
-        stale = [p for p in present if p.startswith(f"/lib/{PACKAGE}/") and p not in wanted.files]
-        stale += [
-            p
-            for p in present
-            if p.startswith("/lib/wrench_") and p not in wanted.files and p not in stale
-        ]
+        stale = [p for p in present if p.startswith("/lib/wrench") and p not in wanted.files]
         todo = [p for p, data in wanted.files.items() if present.get(p) != _sha256(data)]
         if not todo and not stale:
             return FlashReport([], [], 0)

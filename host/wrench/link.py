@@ -28,6 +28,7 @@ _DATA_HEAD = struct.Struct(wire.DATA_HEAD_FORMAT)
 _COMMAND_HEAD = struct.Struct(wire.COMMAND_HEAD_FORMAT)
 _TABLES: dict[str, tuple[str, ...]] = {
     "IMAGES": wire.IMAGES,
+    "LEVELS": wire.LEVELS,
     "RESET_CAUSES": wire.RESET_CAUSES,
     "MODES": wire.MODES,
     "LIMITS": wire.LIMITS,
@@ -42,8 +43,9 @@ class Frame:
     """One message from the board.
 
     `values` holds its fields by name, in the wire's units; a field that numbers one of the wire's
-    lists of names has that name instead. `tail` is what follows the fields: the samples of a
-    waveform. `time_us` is device time.
+    lists of names has that name instead; a quantity that the board does not measure, or whose
+    sensor is broken, is None. `tail` is what follows the fields: the samples of a waveform, the
+    records of a log. `time_us` is device time.
     """
 
     name: str
@@ -130,6 +132,8 @@ def encode(name: str, sequence: int, *values: int) -> bytes:
 def _named(number: Any, unit: str) -> Any:
     if isinstance(number, bytes):
         return number.rstrip(b"\0")
+    if number in (wire.ABSENT, wire.BROKEN):
+        return None
     table = _TABLES.get(unit)
     if table is None:
         return number

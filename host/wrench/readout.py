@@ -54,15 +54,21 @@ def line(status: Frame, losses: Losses) -> str:
         f"{status.time_us / _SECOND_US:8.1f} s",
         f"{s['mode']:<8}",
         f"{s['speed_command_permille'] / 10:5.1f} %",
-        f"{s['speed_rpm']:5d} rpm",
-        f"{held_by(status):<18}",
-        f"{s['velocity_um_s'] / 1000:6.2f} mm/s",
-        f"{s['bearing_temperature_cdeg'] / 100:5.1f} °C",
-        f"{s['current_ma'] / 1000:5.2f} A",
-        f"{s['supply_mv'] / 1000:5.2f} V",
+        _shown(s["speed_rpm"], 1, "5.0f", "rpm"),
+        f"{held_by(status):<19}",
+        _shown(s["velocity_um_s"], 1000, "6.2f", "mm/s"),
+        _shown(s["bearing_mdegc"], 1000, "5.1f", "°C"),
+        _shown(s["current_ma"], 1000, "5.2f", "A"),
+        _shown(s["supply_mv"], 1000, "5.2f", "V"),
         str(losses),
     ]
     return "  ".join(parts)
+
+
+def _shown(value: int | None, per_unit: int, code: str, unit: str) -> str:
+    if value is None:
+        return f"{'-':>{code[0]}} {unit}"
+    return f"{value / per_unit:{code}} {unit}"
 
 
 def held_by(status: Frame) -> str:

@@ -9,14 +9,20 @@ from pathlib import Path
 from wrench import image as images
 from wrench.bench.emulator import FLASH_BASE, FLASH_BYTES
 from wrench.bench.plant import (
+    MPU6050,
+    MPU9250,
     Adxl345Signal,
+    AnalogSignal,
     BearingGeometry,
     MachineParameters,
+    MpuSignal,
     Plant,
     Replay,
     Scenario,
+    SensorSignal,
     scenario,
 )
+from wrench.bench.plant.supply import SupplyParameters
 from wrench.bench.virtual import CONSOLE, STEP_NS, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board
@@ -26,6 +32,7 @@ from wrench.errors import BenchError, ImageError
 from wrench.flash import flash as install
 
 _FLASHED_KEPT = 8
+_SAG_AT_FULL_POWER = 0.04
 
 
 @dataclass
@@ -63,22 +70,42 @@ def assemble(
         BenchError: an unknown scenario, no such recording, or the emulator does not start.
     """
     chosen = scenario(condition)
-    vibration = board.vibration
-    chip = Adxl345Signal(seed, rate_hz=vibration.rate_hz, range_g=vibration.range_g)
+    signal = signal_of(board, seed)
     recording = None
     if replay is not None:
-        recording = Replay(replay, chip.rate_hz, vibration.range_g, seed, fs=replay_rate_hz)
-    plant = Plant(machine_of(board), chosen, seed, chip.site(), recording)
-    machine = WiredMachine(board, plant, chip)
+        recording = Replay(replay, signal.rate_hz, signal.range_g, seed, fs=replay_rate_hz)
+    plant = Plant(machine_of(board), chosen, seed, signal.site(), recording)
+    machine = WiredMachine(board, plant, signal)
     bench = VirtualBench(flash, machine, xip_miss_cycles=xip_miss_cycles, step_ns=step_ns)
     notes = [chosen.compression] if chosen.compression else []
     return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))
 
 
+def signal_of(board: Board, seed: int) -> SensorSignal:
+    """The vibration sensor that a board file declares, one of its kind by `seed`."""
+    v = board.vibration
+    if v.driver == "adxl345":
+        return Adxl345Signal(seed, rate_hz=v.rate_hz, range_g=v.range_g)
+    if v.driver == "analog":
+        return AnalogSignal(
+            seed,
+            axes=["xyz".index(axis) for axis in v.axes],
+            rate_hz=v.rate_hz,
+            volts_per_g=v.volts_per_g,
+            zero_g_v=v.zero_g_v,
+            range_g=v.range_g,
+            bandwidth_hz=v.bandwidth_hz,
+            reference_v=board.adc.reference_v,
+        )
+    kind = MPU6050 if v.driver == "mpu6050" else MPU9250
+    return MpuSignal(kind, seed, range_g=v.range_g)
+
+
 def machine_of(board: Board) -> MachineParameters:
-    """The machine that a board file declares: its motor's rating, its bearing, its tacho."""
+    """The machine that a board file declares: its motor's rating, its bearing, its tacho, its
+    supplies. A supply's resistance is what makes it sag by 4 % at its `max_power_w`."""
     base = MachineParameters()
-    motor, supply = base.motor, base.supply
+    motor = base.motor
     speed_rpm, volts = float(board.motor.rated_speed_rpm), board.motor.supply_nominal_v
     if (speed_rpm, volts) != (motor.rated_speed_rpm, motor.rated_voltage_v):
         # Another winding of the same motor: its back-EMF at rated speed is what the copper leaves.
@@ -89,15 +116,25 @@ def machine_of(board: Board) -> MachineParameters:
             rated_voltage_v=volts,
             torque_constant_nm_a=emf_v / speed_rpm,
         )
-        supply = replace(supply, emf_v=volts)
     bearing = base.bearing
     if b := board.bearing:
         geometry = BearingGeometry(
             b.balls, b.ball_diameter_mm, b.pitch_diameter_mm, b.contact_angle_deg
         )
         bearing = replace(bearing, geometry=geometry)
+    supplies = tuple(
+        SupplyParameters(nominal_v, _SAG_AT_FULL_POWER * nominal_v**2 / part.max_power_w)
+        for _, part in board.ordered_supplies
+        for nominal_v in (part.nominal_v or volts,)
+    )
     pulses = board.tacho.pulses_per_rev if board.tacho else 1
-    return replace(base, motor=motor, supply=supply, bearing=bearing, tacho_pulses_per_turn=pulses)
+    return replace(
+        base,
+        motor=motor,
+        supplies=supplies or (SupplyParameters(volts),),
+        bearing=bearing,
+        tacho_pulses_per_turn=pulses,
+    )
 
 
 def bare_flash(image: images.Image) -> bytes:

@@ -7,14 +7,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from wrench.errors import BoardFileError
 
-# Keys that choose which set of keys a section has; while one is wrong, the rest means nothing.
-_CHOOSERS = ("kind", "driver")
+_CHOOSERS = ("kind", "driver", "bus")
+
+_LIST_CHARACTERS = 150
 
 _ADD = "add it (`wrench boards keys` tells its range)"
 
@@ -76,7 +77,7 @@ def from_validation(
     details = error.errors(include_url=False)
     unchosen = {detail["loc"][:-1] for detail in details if _misses_choice(detail)}
     for detail in details:
-        loc = _data_path(detail["loc"], data)
+        loc = _data_path(detail, data)
         if detail["loc"][:-1] in unchosen and not _about_choice(detail):
             continue
         if detail["type"] == "board_rules":
@@ -95,18 +96,22 @@ def from_validation(
 
 
 def _misses_choice(detail: Mapping[str, Any]) -> bool:
-    return bool(detail["loc"]) and detail["loc"][-1] in _CHOOSERS
+    known = bool(detail["loc"]) and detail["loc"][-1] in _CHOOSERS
+    return known and detail["type"] in ("missing", "literal_error")
 
 
 def _about_choice(detail: Mapping[str, Any]) -> bool:
     return bool(difflib.get_close_matches(str(detail["loc"][-1]), _CHOOSERS))
 
 
-def _data_path(loc: Sequence[int | str], data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keys of the file that pydantic's `loc` means: without the tags of unions, and without
-    list positions."""
+def _data_path(detail: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of the file that pydantic's `loc` means: without the tags of unions, without list
+    positions, and without the mark of a bad name of a section."""
     path: list[str] = []
     here: Any = data
+    loc: Sequence[int | str] = detail["loc"]
+    if detail["type"].startswith("union_tag") or loc[-1:] == ("[key]",):
+        loc = [*loc, 0]
     for i, step in enumerate(loc):
         last = i == len(loc) - 1
         if not isinstance(step, str) or not (isinstance(here, Mapping) and (step in here or last)):
@@ -120,6 +125,10 @@ def _sentence(loc: tuple[str, ...], detail: Mapping[str, Any], *, section: bool)
     key, kind, given = ".".join(loc), detail["type"], detail.get("input")
     ctx = detail.get("ctx", {})
     shown = _shown(given)
+    if detail["loc"][-1:] == ("[key]",):
+        parent = ".".join(loc[:-1])
+        text = f"{parent}.{shown} is no name; use up to 20 of a-z, 0-9 and _, a letter first"
+        return Problem(parent, text)
     if kind == "missing":
         if section:
             return Problem(key, f"missing section [{key}]; add it (`wrench boards keys`)")
@@ -133,7 +142,7 @@ def _sentence(loc: tuple[str, ...], detail: Mapping[str, Any], *, section: bool)
         known = ctx.get("expected_tags", "").replace("'", '"')
         if kind == "union_tag_not_found":
             return Problem(key, f"missing key {key}; {_ADD}")
-        return Problem(key, f'{key} = "{ctx["tag"]}" is not known; use {known}')
+        return Problem(key, f"{key} = {_shown(ctx['tag'])} is not known; use {known}")
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return Problem(key, f"{key} = {shown} must be a section; write [{key}] and its keys below")
     bounds = {
@@ -145,6 +154,7 @@ def _sentence(loc: tuple[str, ...], detail: Mapping[str, Any], *, section: bool)
         "string_too_long": ("must have at most {} characters", "max_length"),
         "string_pattern_mismatch": ("must match {}", "pattern"),
         "too_short": ("must have at least {} entry", "min_length"),
+        "too_long": ("must have at most {} entries", "max_length"),
     }
     if kind in bounds:
         words, name = bounds[kind]
@@ -175,7 +185,10 @@ def _unknown(loc: tuple[str, ...], known: Sequence[str]) -> tuple[str, str | Non
     if close:
         nearest = prefix + close[0]
         return key, nearest, f"unknown key {key}; did you mean {nearest}?"
-    return key, None, f"unknown key {key}; remove it, or use one of {', '.join(sorted(known))}"
+    listed = ", ".join(sorted(known))
+    if len(listed) > _LIST_CHARACTERS:
+        return key, None, f"unknown key {key}; remove it (`wrench boards keys` lists those known)"
+    return key, None, f"unknown key {key}; remove it, or use one of {listed}"
 
 
 def _known_keys(model: type[BaseModel], loc: Sequence[str], data: Mapping[str, Any]) -> list[str]:
@@ -193,25 +206,41 @@ def _models_at(
     """The models that the section at `loc` can have: none where `loc` is a plain key."""
     here: list[type[BaseModel]] = [model]
     section: Any = data
+    named = False  # the next step is a name that the file gives, such as one of a supply
     for step in loc:
-        fields = [m.model_fields[step] for m in here if step in m.model_fields]
-        here = [sub for field in fields for sub in section_models(field.annotation)]
         section = section.get(step, {})
-        here = [m for m in here if _chosen(m, section)] or here
-    return here
+        if named:
+            named = False
+        else:
+            fields = [m.model_fields[step] for m in here if step in m.model_fields]
+            here = [sub for field in fields for sub in section_models(field.annotation)]
+            named = any(get_origin(field.annotation) is dict for field in fields)
+        if not named:
+            here = [m for m in here if _chosen(m, section)] or here
+    return [] if named else here
 
 
 def _chosen(model: type[BaseModel], section: Mapping[str, Any]) -> bool:
     """Whether `model` is the member of its union that the section's kind or driver names."""
     return all(
         section.get(chooser) in get_args(model.model_fields[chooser].annotation)
-        for chooser in _CHOOSERS
-        if chooser in model.model_fields
+        for chooser in choosers(model)
     )
 
 
+def choosers(model: type[BaseModel]) -> list[str]:
+    """The keys that choose which set of keys a section has: while one of them is wrong, the rest
+    means nothing."""
+    return [
+        name
+        for name in _CHOOSERS
+        if name in model.model_fields and get_origin(model.model_fields[name].annotation) is Literal
+    ]
+
+
 def section_models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in a field's annotation: one for a section, several for a union of kinds."""
+    """The models in a field's annotation: one for a section, several for a union of kinds or for
+    sections that the file names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

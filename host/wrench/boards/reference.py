@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from inspect import get_annotations
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from wrench.boards.problems import section_models
-from wrench.boards.schema import Board
+from wrench.boards.problems import choosers, section_models
+from wrench.boards.schema import Board, OneOf
 
 _UNITS = {
     "volts_per_amp": "V/A",
     "percent_per_s": "%/s",
+    "percent": "%",
+    "minutes": "min",
     "mm_s": "mm/s",
     "derate_cap": "fraction",
     "min_duty": "fraction",
     "samples": "samples",
+    "volts_per_g": "V/g",
+    "mohm": "mΩ",
     "degc": "°C",
     "rpm": "rpm",
     "ohm": "Ω",
@@ -27,6 +34,8 @@ _UNITS = {
     "pin": "GPIO",
     "hz": "Hz",
     "ms": "ms",
+    "us": "µs",
+    "w": "W",
     "mm": "mm",
     "k": "K",
     "v": "V",
@@ -48,7 +57,7 @@ class Key:
 
 def keys() -> list[Key]:
     """Every key that a board file may have, in the order of the schema."""
-    return list(_keys(Board, "", optional=False))
+    return list(_keys(Board, ""))
 
 
 def markdown() -> str:
@@ -59,18 +68,71 @@ def markdown() -> str:
     return "\n".join(rows)
 
 
-def _keys(model: type[BaseModel], prefix: str, *, optional: bool) -> Iterator[Key]:
-    for name, field in model.model_fields.items():
-        if field.exclude:
+def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
+    for name, field in _fields(model):
+        variants = list(section_models(field.annotation))
+        if not variants:
+            span, default = _range(field), _default(field)
+            if name == "address":
+                span, default = _hexadecimal(span), _hexadecimal(default)
+            yield Key(prefix + name, _unit(name), span, default, field.description or "")
             continue
-        sections = list(section_models(field.annotation))
-        if sections:
-            for section in sections:
-                yield from _keys(section, f"{prefix}{name}.", optional=not field.is_required())
-            continue
-        yield Key(
-            prefix + name, _unit(name), _range(field), _default(field), field.description or ""
-        )
+        inner = f"{prefix}{name}." + ("NAME." if get_origin(field.annotation) is dict else "")
+        if len(variants) == 1:
+            yield from _keys(variants[0], inner)
+        else:
+            yield from _keys_of_variants(variants, inner)
+
+
+def _fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """What chooses the section's kind comes first, and what is its own before what all have."""
+    chosen = choosers(model)
+
+    def order(name: str) -> tuple[bool, int]:
+        owners = (i for i, owner in enumerate(model.__mro__) if name in get_annotations(owner))
+        return name not in chosen, next(owners)
+
+    fields = {name: field for name, field in model.model_fields.items() if not field.exclude}
+    return [(name, fields[name]) for name in sorted(fields, key=order)]
+
+
+def _keys_of_variants(variants: Sequence[type[BaseModel]], prefix: str) -> Iterator[Key]:
+    """The keys of a section of several kinds: one row for all that mean the same by it."""
+    labels = _labels(variants)
+    rows: dict[Key, list[str]] = {}
+    choices: dict[str, list[str]] = {}
+    names: list[str] = []
+    for label, variant in zip(labels, variants, strict=True):
+        place = 0
+        for key in _keys(variant, prefix):
+            chooses = key.key.removeprefix(prefix) in choosers(variant)
+            if chooses:
+                choices.setdefault(key.key, []).append(key.range)
+            if key.key not in names:
+                names.insert(place, key.key)
+            place = names.index(key.key) + 1
+            rows.setdefault(replace(key, range="") if chooses else key, []).append(label)
+    for row in sorted(rows, key=lambda row: names.index(row.key)):
+        known = rows[row]
+        if row.key in choices:
+            yield replace(row, range=", ".join(dict.fromkeys(choices[row.key])))
+        elif len(known) == len(variants):
+            yield row
+        else:
+            yield replace(row, meaning=f"*{', '.join(dict.fromkeys(known))}:* {row.meaning}")
+
+
+def _labels(variants: Sequence[type[BaseModel]]) -> list[str]:
+    """What a board file calls each of several kinds: the least that tells one from the others."""
+    named = [
+        [
+            str(get_args(variant.model_fields[chooser].annotation)[0])
+            for chooser in choosers(variant)
+        ]
+        for variant in variants
+    ]
+    firsts = [first for first, *_ in named]
+    return [" on ".join(names) if firsts.count(names[0]) > 1 else names[0] for names in named]
 
 
 def _unit(name: str) -> str:
@@ -81,18 +143,34 @@ def _unit(name: str) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    annotation: Any = field.annotation
+    annotation, limits = _bare(field.annotation, list(field.metadata))
     if get_origin(annotation) is tuple:
-        annotation = get_args(annotation)[0]
-        return f"list of {_choices(annotation)}"
+        item, item_limits = _bare(get_args(annotation)[0], [])
+        return f"list of {_scalar_range(item, item_limits)}"
+    return _scalar_range(annotation, limits)
+
+
+def _bare(annotation: Any, limits: list[Any]) -> tuple[Any, list[Any]]:
+    """A key's type without None and without what is annotated to it, and the latter."""
+    if NoneType in get_args(annotation):
+        (annotation,) = (a for a in get_args(annotation) if a is not NoneType)
+    if get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        limits = limits + [m for info in more for m in getattr(info, "metadata", [info])]
+    return annotation, limits
+
+
+def _scalar_range(annotation: Any, limits: Sequence[Any]) -> str:
     if get_origin(annotation) is Literal:
-        return _choices(annotation)
+        return _choices(get_args(annotation))
     if annotation is bool:
         return "true, false"
     low = high = ""
     length = ""
-    for limit in field.metadata:
+    for limit in limits:
         match limit:
+            case OneOf(values):
+                return _choices(values)
             case annotated_types.Ge(ge):
                 low = f"{ge:g}" if abs(float(str(ge))) < 1e6 else f"{ge:.0f}"
             case annotated_types.Gt(gt):
@@ -108,14 +186,20 @@ def _range(field: FieldInfo) -> str:
     return length or f"{low} to {high}"
 
 
-def _choices(annotation: Any) -> str:
-    return ", ".join(f'"{c}"' if isinstance(c, str) else str(c) for c in get_args(annotation))
+def _hexadecimal(text: str) -> str:
+    return re.sub(r"\d+", lambda number: hex(int(number[0])), text)
+
+
+def _choices(values: Sequence[Any]) -> str:
+    return ", ".join(f'"{c}"' if isinstance(c, str) else str(c) for c in values)
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default: Any = field.default
+    if default is None:
+        return "none"
     if isinstance(default, tuple):
         return "all" if len(default) == 3 else ", ".join(default)
     if isinstance(default, bool):

@@ -13,7 +13,11 @@ from wrench.boards import ntc
 if TYPE_CHECKING:
     from wrench.boards.schema import Board, TemperatureProtection, Thermometer
 
-Value = int | str | tuple[int, ...] | None
+Value = int | str | tuple[int, ...] | tuple[str, ...] | tuple[tuple[int, ...], ...] | None
+
+# What the first number of a row of SUPPLIES means.
+SUPPLY_KINDS = ("divider", "ina226", "ina219")
+_INA_UV_PER_CODE = {"ina226": 1250, "ina219": 4000}
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def module(board: Board) -> str:
     ]
     for constant in constants(board):
         if not constant.name:
-            lines += ["", f"# {constant.note}"]
+            lines += ["", *(f"# {line}" for line in constant.note.splitlines())]
             continue
         note = f"  # {constant.note}" if constant.note else ""
         lines.append(f"{constant.name} = {_literal(constant.value)}{note}")
@@ -63,64 +67,109 @@ def constants(board: Board) -> list[Constant]:
         *_current(board),
         *_thermometer("BEARING", board.temperatures.bearing),
         *_temperature_levels("BEARING", board.protection.temperatures.bearing),
-        *_thermometer("MOTOR", board.temperatures.motor),
-        *_temperature_levels("MOTOR", board.protection.temperatures.motor),
-        *_supply(board),
+        *_thermometer("DRIVER", board.temperatures.driver),
+        *_temperature_levels("DRIVER", board.protection.temperatures.driver),
+        *_supplies(board),
         *_switches(board),
         *_bearing(board),
     ]
 
 
 def _motor(board: Board) -> Iterator[Constant]:
-    motor = board.motor
+    motor, probation = board.motor, board.probation
+    two_pwm = motor if motor.kind == "two_pwm" else None
+    directed = motor if motor.kind == "pwm_direction_enable" else None
+    esc = motor if motor.kind == "esc" else None
     yield Constant("", note="Motor")
     yield Constant("MOTOR_KIND", motor.kind)
     yield Constant("MOTOR_PWM_PIN", motor.pwm_pin)
-    yield Constant("MOTOR_ENABLE_PIN", motor.enable_pin)
-    yield Constant("MOTOR_DIRECTION_PIN", motor.direction_pin)
-    forward = 0 if motor.direction_inverted else 1
+    yield Constant("MOTOR_REVERSE_PWM_PIN", two_pwm and two_pwm.reverse_pwm_pin)
+    yield Constant("MOTOR_ENABLE_PIN", motor.enable_pin, "high is on")
+    yield Constant("MOTOR_DIRECTION_PIN", directed and directed.direction_pin)
+    forward = directed and (0 if directed.direction_inverted else 1)
     yield Constant("MOTOR_FORWARD_LEVEL", forward, "level of the direction pin")
+    yield Constant("MOTOR_FAULT_PIN", motor.fault_pin, "pulled up; low is a fault")
     yield Constant("MOTOR_PWM_FREQUENCY_HZ", motor.pwm_frequency_hz)
+    yield Constant("MOTOR_ESC_MIN_US", esc and esc.min_us)
+    yield Constant("MOTOR_ESC_MAX_US", esc and esc.max_us)
+    yield Constant("MOTOR_ESC_ARM_MS", esc and esc.arm_ms, "shortest pulse after enable")
     yield Constant("MOTOR_RATED_SPEED_RPM", motor.rated_speed_rpm)
+    yield Constant("MOTOR_FREE_SPEED_RPM", motor.free_speed_rpm)
     yield Constant("MOTOR_SUPPLY_NOMINAL_MV", _thousandths(motor.supply_nominal_v))
     yield Constant("DERATE_CAP_PERMILLE", _thousandths(motor.derate_cap), "of rated speed")
     yield Constant("MOTOR_MIN_DUTY_PERMILLE", _thousandths(motor.min_duty))
     up, down = motor.ramp_up_percent_per_s, motor.ramp_down_percent_per_s
     yield Constant("RAMP_UP_PERMILLE_PER_S", round(10 * up), "of rated speed")
     yield Constant("RAMP_DOWN_PERMILLE_PER_S", round(10 * down))
+    yield Constant("MOTOR_MIN_OFF_MS", motor.min_off_ms)
+    low, high = motor.critical_low_percent, motor.critical_high_percent
+    yield Constant("CRITICAL_LOW_PERMILLE", _tenths(low), "no speed between these is held")
+    yield Constant("CRITICAL_HIGH_PERMILLE", _tenths(high))
+    steps = probation.steps_percent if probation else ()
+    caps = tuple(round(10 * percent) for percent in steps)
+    yield Constant("PROBATION_PERMILLE", caps, "caps before the derate cap")
+    minutes = probation.step_minutes if probation else 0
+    yield Constant("PROBATION_STEP_S", round(60 * minutes), "of healthy running for each")
 
 
 def _vibration(board: Board) -> Iterator[Constant]:
     sensor, limits = board.vibration, board.protection.vibration
+    spi = sensor if sensor.bus == "spi" else None
+    i2c = sensor if sensor.bus == "i2c" else None
+    digital = spi or i2c
+    analog = sensor if sensor.bus == "adc" else None
     yield Constant("", note="Vibration")
     yield Constant("VIBRATION_DRIVER", sensor.driver)
     yield Constant("VIBRATION_BUS", sensor.bus)
-    yield Constant("VIBRATION_BUS_NUMBER", sensor.bus_number)
-    yield Constant("VIBRATION_SCK_PIN", sensor.sck_pin)
-    yield Constant("VIBRATION_MOSI_PIN", sensor.mosi_pin)
-    yield Constant("VIBRATION_MISO_PIN", sensor.miso_pin)
-    yield Constant("VIBRATION_CS_PIN", sensor.cs_pin)
-    yield Constant("VIBRATION_INT1_PIN", sensor.int1_pin)
-    yield Constant("VIBRATION_BAUDRATE_HZ", sensor.baudrate_hz)
+    yield Constant("VIBRATION_BUS_NUMBER", digital and digital.bus_number)
+    yield Constant("VIBRATION_SCK_PIN", spi and spi.sck_pin)
+    yield Constant("VIBRATION_MOSI_PIN", spi and spi.mosi_pin)
+    yield Constant("VIBRATION_MISO_PIN", spi and spi.miso_pin)
+    yield Constant("VIBRATION_CS_PIN", spi and spi.cs_pin)
+    yield Constant("VIBRATION_SDA_PIN", i2c and i2c.sda_pin)
+    yield Constant("VIBRATION_SCL_PIN", i2c and i2c.scl_pin)
+    yield Constant("VIBRATION_ADDRESS", i2c and i2c.address, "on I2C")
+    yield Constant("VIBRATION_INT1_PIN", digital and digital.int1_pin)
+    yield Constant("VIBRATION_BAUDRATE_HZ", digital and digital.baudrate_hz)
     yield Constant("VIBRATION_RATE_HZ", sensor.rate_hz)
-    yield Constant("VIBRATION_RANGE_MG", 1000 * sensor.range_g)
-    yield Constant("VIBRATION_WATERMARK_SAMPLES", sensor.watermark_samples)
+    yield Constant("VIBRATION_RANGE_MG", _thousandths(sensor.range_g))
     yield Constant("VIBRATION_WINDOW_SAMPLES", sensor.window_samples)
     axes = tuple("xyz".index(axis) for axis in sensor.axes)
     yield Constant("VIBRATION_AXES", axes, "0 is x, 1 is y, 2 is z")
+    pins = analog and analog.adc_pins
+    yield Constant("VIBRATION_ADC_PINS", pins, "one for each of VIBRATION_AXES")
+    scale = zero = None
+    if analog is not None:
+        code_v = board.adc.reference_v / 4096
+        scale, zero = round(1e6 * code_v / analog.volts_per_g), round(analog.zero_g_v / code_v)
+    yield Constant("VIBRATION_UG_PER_CODE", scale, "of the ADC's 12 bits")
+    yield Constant("VIBRATION_ZERO_CODE", zero)
     yield Constant("VELOCITY_BAND_LOW_HZ", sensor.band_low_hz)
     yield Constant("VELOCITY_BAND_HIGH_HZ", sensor.band_high_hz)
+    yield Constant("ENVELOPE_LOW_HZ", sensor.envelope_low_hz)
+    yield Constant("ENVELOPE_HIGH_HZ", sensor.envelope_high_hz)
     yield Constant("VELOCITY_ALARM_UM_S", _thousandths(limits.velocity_alarm_mm_s), "RMS")
     yield Constant("VELOCITY_LIMIT_UM_S", _thousandths(limits.velocity_limit_mm_s))
     yield Constant("VELOCITY_TRIP_UM_S", _thousandths(limits.velocity_trip_mm_s))
     yield Constant("VELOCITY_HYSTERESIS_UM_S", _thousandths(limits.velocity_hysteresis_mm_s))
-    yield Constant("ACCELERATION_PEAK_TRIP_MG", _thousandths(limits.acceleration_peak_trip_g))
+    for level in ("alarm", "limit", "trip"):
+        peak = getattr(limits, f"acceleration_peak_{level}_g")
+        yield Constant(f"PEAK_{level.upper()}_MG", _scaled(1000, peak))
+    for level in ("alarm", "limit", "trip"):
+        crest = getattr(limits, f"crest_{level}")
+        yield Constant(f"CREST_{level.upper()}_CENTI", _scaled(100, crest))
+    for level in ("alarm", "limit", "trip"):
+        envelope = getattr(limits, f"envelope_{level}_g")
+        yield Constant(f"ENVELOPE_{level.upper()}_MG", _scaled(1000, envelope))
     yield Constant("VIBRATION_DELAY_MS", limits.delay_ms)
     yield Constant("VIBRATION_STALE_MS", limits.stale_ms)
+    yield Constant("NOISE_TRIP_MG", _thousandths(limits.noise_trip_g), "RMS, at rest")
+    yield Constant("SAMPLES_LOST_TRIP", limits.samples_lost_trip, "per second")
 
 
 def _tacho(board: Board) -> Iterator[Constant]:
     tacho, speed = board.tacho, board.protection.speed
+    seizure = board.protection.seizure
     yield Constant("", note="Speed")
     yield Constant("TACHO_PIN", tacho and tacho.pin)
     yield Constant("TACHO_PULSES_PER_REV", tacho and tacho.pulses_per_rev)
@@ -129,6 +178,10 @@ def _tacho(board: Board) -> Iterator[Constant]:
     yield Constant("OVERSPEED_TRIP_RPM", speed and speed.over_trip_rpm)
     yield Constant("STALL_RPM", speed and speed.stall_rpm)
     yield Constant("STALL_DELAY_MS", speed and speed.stall_delay_ms)
+    yield Constant("SEIZURE_CURRENT_MA", seizure and _thousandths(seizure.current_a))
+    slow = seizure and round(10 * seizure.speed_percent)
+    yield Constant("SEIZURE_SPEED_PERMILLE", slow, "of the speed asked for")
+    yield Constant("SEIZURE_DELAY_MS", seizure and seizure.delay_ms)
 
 
 def _current(board: Board) -> Iterator[Constant]:
@@ -146,6 +199,12 @@ def _current(board: Board) -> Iterator[Constant]:
     yield Constant("CURRENT_ALARM_MA", limits and _thousandths(limits.alarm_a))
     yield Constant("CURRENT_LIMIT_MA", limits and _thousandths(limits.limit_a))
     yield Constant("CURRENT_TRIP_MA", limits and _thousandths(limits.trip_a))
+    instant = None
+    if sensor is not None and limits is not None:
+        # Short of the sensor's range: at the end of it the reading stands still.
+        reachable = max(limits.trip_a, 0.95 * sensor.range_a)
+        instant = limits.instant_a or min(1.3 * limits.trip_a, reachable)
+    yield Constant("CURRENT_INSTANT_MA", _scaled(1000, instant))
     yield Constant("CURRENT_HYSTERESIS_MA", limits and _thousandths(limits.hysteresis_a))
     yield Constant("CURRENT_DELAY_MS", limits and limits.delay_ms)
 
@@ -173,18 +232,39 @@ def _temperature_levels(place: str, limits: TemperatureProtection | None) -> Ite
     yield Constant(f"{prefix}_DELAY_MS", limits and limits.delay_ms)
 
 
-def _supply(board: Board) -> Iterator[Constant]:
-    sensor, limits = board.supply, board.protection.supply
-    scale = sensor and round(1e6 * board.adc.reference_v / 4096 / sensor.divider_ratio)
-    yield Constant("", note="Supply: mV = code * SUPPLY_UV_PER_CODE // 1000")
-    yield Constant("SUPPLY_PIN", sensor and sensor.pin)
-    yield Constant("SUPPLY_UV_PER_CODE", scale)
-    yield Constant("SUPPLY_LOW_ALARM_MV", limits and _thousandths(limits.low_alarm_v))
-    yield Constant("SUPPLY_LOW_LIMIT_MV", limits and _thousandths(limits.low_limit_v))
-    yield Constant("SUPPLY_LOW_TRIP_MV", limits and _thousandths(limits.low_trip_v))
-    yield Constant("SUPPLY_HIGH_TRIP_MV", limits and _thousandths(limits.high_trip_v))
-    yield Constant("SUPPLY_HYSTERESIS_MV", limits and _thousandths(limits.hysteresis_v))
-    yield Constant("SUPPLY_DELAY_MS", limits and limits.delay_ms)
+def _supplies(board: Board) -> Iterator[Constant]:
+    rows: list[tuple[int, ...]] = []
+    levels: list[tuple[int, ...]] = []
+    for name, part in board.ordered_supplies:
+        kind = SUPPLY_KINDS.index(part.kind)
+        power_mw = _thousandths(part.max_power_w)
+        if part.kind == "divider":
+            uv_per_code = round(1e6 * board.adc.reference_v / 4096 / part.divider_ratio)
+            rows.append((kind, part.pin, 0, uv_per_code, 0, power_mw))
+        else:
+            bus = board.supply_bus.bus_number if board.supply_bus else 0
+            scale, shunt = _INA_UV_PER_CODE[part.kind], _thousandths(part.shunt_mohm)
+            rows.append((kind, bus, part.address, scale, shunt, power_mw))
+        limits = board.protection.supplies[name]
+        values = (
+            limits.low_alarm_v,
+            limits.low_limit_v,
+            limits.low_trip_v,
+            limits.high_trip_v,
+            limits.hysteresis_v,
+        )
+        levels.append((*(_thousandths(volts) for volts in values), limits.delay_ms))
+    i2c = board.supply_bus
+    note = "Supplies: mV = code * uV per code / 1000; an INA219's code is its register >> 3\n"
+    yield Constant("", note=note + "Kinds: 0 ADC divider, 1 INA226, 2 INA219")
+    yield Constant("SUPPLY_NAMES", tuple(name for name, _ in board.ordered_supplies))
+    columns = "kind, pin or bus, address, uV per code, shunt uOhm, most mW"
+    yield Constant("SUPPLIES", tuple(rows), columns)
+    columns = "low alarm, low limit, low trip, high trip, hysteresis in mV, delay in ms"
+    yield Constant("SUPPLY_LEVELS", tuple(levels), columns)
+    yield Constant("SUPPLY_I2C_NUMBER", i2c and i2c.bus_number)
+    yield Constant("SUPPLY_SDA_PIN", i2c and i2c.sda_pin)
+    yield Constant("SUPPLY_SCL_PIN", i2c and i2c.scl_pin)
 
 
 def _switches(board: Board) -> Iterator[Constant]:
@@ -212,10 +292,21 @@ def _thousandths(value: float) -> int:
     return round(1000 * value)
 
 
+def _tenths(percent: float | None) -> int | None:
+    return _scaled(10, percent)
+
+
+def _scaled(factor: int, value: float | None) -> int | None:
+    return None if value is None else round(factor * value)
+
+
 def _literal(value: Value) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple) and len(value) > 8:
-        rows = [value[i : i + 8] for i in range(0, len(value), 8)]
-        return "(\n" + "".join(f"    {', '.join(map(str, row))},\n" for row in rows) + ")"
-    return repr(value)
+    if not isinstance(value, tuple):
+        return repr(value)
+    items = [_literal(item) for item in value]
+    if len(items) > 8:
+        rows = [items[i : i + 8] for i in range(0, len(items), 8)]
+        return "(\n" + "".join(f"    {', '.join(row)},\n" for row in rows) + ")"
+    return f"({', '.join(items)}{',' * (len(items) == 1)})"

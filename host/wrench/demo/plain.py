@@ -53,6 +53,10 @@ class Lines:
         self._out.flush()
 
 
+def _told(value: float | None, code: str) -> str:
+    return "?" if value is None else f"{value:{code}}"
+
+
 def reading(record: Record) -> str:
     """The last readings in one line."""
     status = record.statuses[-1]
@@ -62,8 +66,10 @@ def reading(record: Record) -> str:
     return (
         f"{record.now_s:7.2f} s  {status.mode}{held}: "
         f"command {100 * status.command:.0f} %, pin {100 * record.pin_duty:.0f} %, "
-        f"{status.speed_rpm} rpm, "
-        f"velocity {status.velocity_mm_s:.2f} mm/s, peak {status.peak_g:.2f} g, crest {crest:.1f}, "
-        f"{status.bearing_c:.1f} °C, {status.current_a:.2f} A, {status.supply_v:.2f} V, "
+        f"{_told(status.speed_rpm, 'd')} rpm, "
+        f"velocity {_told(status.velocity_mm_s, '.2f')} mm/s, "
+        f"peak {_told(status.peak_g, '.2f')} g, crest {crest:.1f}, "
+        f"{_told(status.bearing_c, '.1f')} °C, {_told(status.current_a, '.2f')} A, "
+        f"{_told(status.supply_v, '.2f')} V, "
         f"lost {losses.samples}, dropped {losses.frames_dropped}, bad {losses.bad_frames}"
     )

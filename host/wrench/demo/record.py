@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -221,9 +222,8 @@ class Record:
                 self._told.add(name)
                 text = f"above {name} level, {velocity:.2f} mm/s"
                 self.tell(Event(window.time_s, text, weight, "board"))
-        above = (
-            velocity >= levels.velocity_trip_mm_s
-            or window.peak_g >= levels.acceleration_peak_trip_g
+        above = velocity >= levels.velocity_trip_mm_s or window.peak_g >= (
+            levels.acceleration_peak_trip_g or math.inf
         )
         if self.trip_s is None:
             if not above:
@@ -242,11 +242,13 @@ class Record:
             self._limited(time_s, _name("LIMITS", detail), value)
         elif code == "trip":
             self.fault = _name("FAULTS", detail)
-            self.trip_s, self.trip_velocity_mm_s = time_s, value / 1000
+            self.trip_s = time_s
+            text = f"TRIP: {self.fault}"
+            if self.fault == "vibration":
+                self.trip_velocity_mm_s = value / 1000
+                text += f", {value / 1000:.2f} mm/s"
             self.enter(Phase.TRIPPED)
-            self.tell(
-                Event(time_s, f"TRIP: {self.fault}, {value / 1000:.2f} mm/s", Weight.BAD, "board")
-            )
+            self.tell(Event(time_s, text, Weight.BAD, "board"))
         elif code == "run":
             self.tell(Event(time_s, f"run towards {value / 10:g} % of rated", Weight.GOOD, "board"))
         elif code != "stop" or self.trip_s is None:

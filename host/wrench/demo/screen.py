@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -86,7 +86,7 @@ def _speed(record: Record, width: int, symbols: Symbols) -> list[Text]:
     status = record.statuses[-1] if record.statuses else None
     command = status.command if status else 0.0
     cap = status.cap if status else record.board.motor.derate_cap
-    rpm = status.speed_rpm if status else 0
+    rpm = (status.speed_rpm or 0) if status else 0
     rated = record.rated_rpm
     wide = width >= 72
     remarks = ("says the firmware", "seen at the pin", f"{rpm:,} rpm, tacho")
@@ -171,7 +171,9 @@ def _trends(record: Record, width: int, height: int, symbols: Symbols, *, two: b
     )  # fmt: skip
     if two:
         speeds = [
-            (status.time_s, 100 * status.speed_rpm / record.rated_rpm) for status in record.statuses
+            (s.time_s, 100 * s.speed_rpm / record.rated_rpm)
+            for s in record.statuses
+            if s.speed_rpm is not None
         ]
         cap = Level("cap", 100 * record.board.motor.derate_cap, styles.WATCH)
         lines += framed(
@@ -219,14 +221,18 @@ class _Row:
     least_span: float
 
 
+def _measured(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
 def _readings(record: Record, width: int, room: int, symbols: Symbols) -> list[Text]:
     windows, statuses = record.windows, record.statuses[::5] + record.statuses[-1:]
     rows = (
         _row("peak", "{:.2f} g", [w.peak_g for w in windows], 0.2),
-        _row("bearing", "{:.1f} °C", [s.bearing_c for s in statuses], 1.0),
-        _row("motor", "{:.2f} A", [s.current_a for s in statuses], 0.3),
+        _row("bearing", "{:.1f} °C", _measured(s.bearing_c for s in statuses), 1.0),
+        _row("motor", "{:.2f} A", _measured(s.current_a for s in statuses), 0.3),
         _row("crest", "{:.1f}", [w.crest for w in windows], 1.0),
-        _row("supply", "{:.2f} V", [s.supply_v for s in statuses], 0.1),
+        _row("supply", "{:.2f} V", _measured(s.supply_v for s in statuses), 0.1),
     )
     lines = [
         Text.assemble(

@@ -40,8 +40,8 @@ def _at_speed(record: Record) -> str:
     felt = "The sensor then felt" if record.recording else "There the bearing gave"
     return (
         f"The {status.limit} held the command at {100 * status.command:.0f} % from "
-        f"{reached_s:.1f} s on, with the shaft at {status.speed_rpm:,} rpm under load "
-        f"({100 * status.speed_rpm / record.rated_rpm:.0f} % of rated). "
+        f"{reached_s:.1f} s on, with the shaft at {status.speed_rpm or 0:,} rpm under load "
+        f"({100 * (status.speed_rpm or 0) / record.rated_rpm:.0f} % of rated). "
         f"{felt} a velocity RMS of {settled:.2f} mm/s."
     )
 
@@ -58,7 +58,7 @@ def _limited(record: Record) -> str:
     commands = [s.command for s in record.statuses if s.time_s >= time_s and s.command > 0]
     before = record.at(time_s)
     text = f"At {time_s:.1f} s the {name} became the limit that binds"
-    if name == "bearing vibration":
+    if name == "vibration":
         level = record.board.protection.vibration.velocity_limit_mm_s
         above = [
             w.velocity_mm_s
@@ -71,10 +71,13 @@ def _limited(record: Record) -> str:
         lowest = min(commands)
         if before.command - lowest < 0.03:
             return f"{text}, and held the command at {before.command * 100:.0f} % of rated."
-        slowest = min(s.speed_rpm for s in record.statuses if s.time_s >= time_s and s.command > 0)
+        slowest = min(
+            s.speed_rpm or 0 for s in record.statuses if s.time_s >= time_s and s.command > 0
+        )
         text += (
             f", and the command came down from {before.command * 100:.0f} % to "
-            f"{lowest * 100:.0f} % of rated, the shaft from {before.speed_rpm:,} to {slowest:,} rpm"
+            f"{lowest * 100:.0f} % of rated, "
+            f"the shaft from {before.speed_rpm or 0:,} to {slowest:,} rpm"
         )
     return text + "."
 
@@ -85,7 +88,7 @@ def _ended(record: Record) -> str:
         time_s = record.phases.get(Phase.ENDED, record.now_s)
         return f"There was no trip: at {time_s:.1f} s, {why}, the motor was stopped."
     text = f"At {record.trip_s:.2f} s the controller tripped: {record.fault}"
-    if record.fault != "vibration" or record.above_trip_s is None:
+    if record.fault not in ("vibration", "acceleration peak") or record.above_trip_s is None:
         return text + "."
     vibration = record.board.protection.vibration
     before = [window for window in record.windows if window.time_s <= record.trip_s]

@@ -12,7 +12,9 @@ AXES = ("x", "y", "z")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the board stands. Speeds are fractions of rated speed; names are the wire's."""
+    """How the board stands. Speeds are fractions of rated speed; names are the wire's. What the
+    board does not measure is None.
+    """
 
     time_s: float
     mode: str
@@ -21,12 +23,12 @@ class Status:
     command: float
     cap: float
     duty: float
-    speed_rpm: int
-    velocity_mm_s: float
-    peak_g: float
-    bearing_c: float
-    current_a: float
-    supply_v: float
+    speed_rpm: int | None
+    velocity_mm_s: float | None
+    peak_g: float | None
+    bearing_c: float | None
+    current_a: float | None
+    supply_v: float | None
     control_overruns: int
     bad_frames: int
     settled: bool
@@ -34,12 +36,16 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class AxisFeatures:
-    """One axis over one window: velocity RMS, acceleration RMS and peak, crest factor."""
+    """One axis over one window: velocity RMS, acceleration RMS and peak, crest factor, kurtosis
+    (3 for a Gaussian), envelope RMS.
+    """
 
     velocity_mm_s: float
     rms_g: float
     peak_g: float
     crest: float
+    kurtosis: float
+    envelope_g: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,10 @@ class Window:
 _SETTLED = 1 << wire.FLAGS.index("window settled")
 
 
+def _thousandths(value: int | None) -> float | None:
+    return None if value is None else value / 1000
+
+
 def status(frame: Frame) -> Status:
     """The quantities of a status frame."""
     return Status(
@@ -80,11 +90,11 @@ def status(frame: Frame) -> Status:
         cap=frame["derate_cap_permille"] / 1000,
         duty=frame["duty_permille"] / 1000,
         speed_rpm=frame["speed_rpm"],
-        velocity_mm_s=frame["velocity_um_s"] / 1000,
-        peak_g=frame["acceleration_peak_mg"] / 1000,
-        bearing_c=frame["bearing_temperature_cdeg"] / 100,
-        current_a=frame["current_ma"] / 1000,
-        supply_v=frame["supply_mv"] / 1000,
+        velocity_mm_s=_thousandths(frame["velocity_um_s"]),
+        peak_g=_thousandths(frame["peak_mg"]),
+        bearing_c=_thousandths(frame["bearing_mdegc"]),
+        current_a=_thousandths(frame["current_ma"]),
+        supply_v=_thousandths(frame["supply_mv"]),
         control_overruns=frame["control_overruns"],
         bad_frames=frame["bad_frames"],
         settled=bool(frame["flags"] & _SETTLED),
@@ -99,6 +109,8 @@ def window(frame: Frame) -> Window:
             rms_g=frame[f"rms_{axis}_mg"] / 1000,
             peak_g=frame[f"peak_{axis}_mg"] / 1000,
             crest=frame[f"crest_{axis}_centi"] / 100,
+            kurtosis=frame[f"kurtosis_{axis}_centi"] / 100,
+            envelope_g=frame[f"envelope_{axis}_mg"] / 1000,
         )
         for axis in AXES
     )

@@ -68,17 +68,28 @@ class StepRequest:
     """What the outside does to the board during one step.
 
     `duration_ns` of device time; `inputs` are (ns after the start, GPIO, 0 | 1 | None for
-    undriven); `adc` maps a channel to its 12-bit code; `signal` maps a device index to raw int16
-    counts as bytes; `sent` maps a serial function to bytes; `serial` holds (open, reading) for each
-    function or None to leave it.
+    undriven); `adc` maps a channel to its 12-bit code; `adc_signal` maps a channel to (int16 codes
+    as bytes, Hz): from the start of the step it follows them, then stays at the last; `signal` maps
+    a device index to raw int16 counts as bytes (x, y, z triples at the sensor's highest rate, or
+    bus and shunt registers, of which the last pair counts); `sent` maps a serial function to bytes;
+    `serial` holds (open, reading) for each function or None to leave it.
+
+    `device_faults` maps a device index to what is wrong with it from now on, in place of what was
+    set before ({} mends it): `absent` (no answer; on SPI every byte reads as `floats`, 0xFF unless
+    given), `stuck` (True: the same sample again and again), `identity` (another register value),
+    `bit_errors` (probability that a byte on the wires has a wrong bit; `seed` restarts the draws),
+    `clock` (its own clock, 1.0 is right, 0.9 is 10 % slow), `interrupt_dead` (True: a broken wire),
+    and `reset` (True: its supply dips once, all its registers are as after power-on).
     """
 
     duration_ns: int
     inputs: list[tuple[float, int, int | None]] = field(default_factory=list)
     adc: dict[int, int] = field(default_factory=dict)
+    adc_signal: dict[int, tuple[bytes, float]] = field(default_factory=dict)
     signal: dict[int, bytes] = field(default_factory=dict)
     sent: dict[int, bytes] = field(default_factory=dict)
     serial: list[tuple[bool, bool]] | None = None
+    device_faults: dict[int, dict[str, Any]] = field(default_factory=dict)
     usb_plugged: bool | None = None
     power: bool | None = None
 
@@ -133,6 +144,10 @@ class Emulator:
             request["inputs"] = step.inputs
         if step.adc:
             request["adc"] = step.adc
+        if step.adc_signal:
+            request["adc_rates"] = {i: rate_hz for i, (_, rate_hz) in step.adc_signal.items()}
+        if step.device_faults:
+            request["device_faults"] = step.device_faults
         if step.serial is not None:
             request["serial"] = [{"open": o, "reading": r} for o, r in step.serial]
         if step.usb_plugged is not None:
@@ -140,6 +155,7 @@ class Emulator:
         if step.power is not None:
             request["power"] = step.power
         parts = [(f"signal:{i}", data) for i, data in step.signal.items()]
+        parts += [(f"adc:{i}", codes) for i, (codes, _) in step.adc_signal.items()]
         parts += [(f"tx:{i}", data) for i, data in step.sent.items()]
         self._send(request, parts)
 

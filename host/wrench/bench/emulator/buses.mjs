@@ -2,6 +2,7 @@
 //
 // An SPI device offers   selected(), deselected(), spi(byte, bus) -> byte
 // An I2C device offers   started(read), written(byte) -> acknowledged, read() -> byte
+// Both have `faults` (see devices/faults.mjs), which act here, on the wires.
 
 const SPO_SPH = 3 << 6;             // SSPCR0: clock polarity and phase
 
@@ -14,9 +15,15 @@ export class SpiBus {
     const done = rp2040.clock.createAlarm(() => this.spi.completeTransmit(answer));
     this.spi.onTransmit = (byte) => {
       answer = 0xff;                                    // MISO floats high when nobody drives it
-      for (const d of this.devices) if (d.active) answer &= d.device.spi(byte, this);
+      for (const d of this.devices) if (d.active) answer &= this.exchange(d.device, byte);
       done.schedule(this.spi.dataBits * 1e9 / this.spi.clockFrequency);
     };
+  }
+  exchange(device, byte) {
+    const { faults } = device;
+    if (!faults.any) return device.spi(byte, this);
+    if (faults.absent) return faults.floats;
+    return faults.corrupt(device.spi(faults.corrupt(byte), this));
   }
   // Mode 0 to 3 as in datasheets: polarity × 2 + phase.
   get mode() { const bits = (this.spi.control0 & SPO_SPH) >> 6; return ((bits & 1) << 1) | (bits >> 1); }
@@ -35,40 +42,35 @@ export class SpiBus {
   }
 }
 
-// MicroPython's I2C bit-bangs every write of two bytes or fewer on the pins and leaves the rest to the peripheral, so a
-// device must answer on both.
+// An I2C device as the bus has it, with what is wrong with it.
+class OnWires {
+  constructor(device) { this.device = device; }
+  started(read) {
+    if (this.device.faults.absent) return false;
+    this.device.started(read);
+    return true;
+  }
+  written(byte) { return this.device.written(this.device.faults.corrupt(byte)); }
+  read() { return this.device.faults.corrupt(this.device.read()); }
+}
+
+// MicroPython's I2C bit-bangs writes of no bytes on the pins (`scan`) and leaves the rest to the peripheral, so a device
+// answers on both. Without pins, or without a peripheral, it answers on the other alone.
 export class I2cBus {
-  constructor(rp2040, pins, index, sdaPin, sclPin) {
+  constructor(rp2040, pins, index, sdaPin = null, sclPin = null) {
+    this.devices = new Map();
+    if (index !== null) rp2040.i2c[index].devices = this.devices;
+    if (sdaPin === null || sclPin === null) return;
     this.pins = pins;
     this.sda = sdaPin;
     this.scl = sclPin;
-    this.devices = new Map();
     this.pin = { state: 'idle', bits: 0, byte: 0, sda: 1, scl: 1, pull: false, nack: false, device: null };
     for (const p of [sdaPin, sclPin]) {
       pins.drive(p, 1);                                 // the bus's pull-up resistors
       pins.gpio[p].addListener(() => this.lines());
     }
-    if (index !== null) this.peripheral(rp2040.i2c[index], rp2040.clock);
   }
-  attach(device, address) { this.devices.set(address, device); }
-
-  peripheral(i2c, clock) {
-    let then = null, device = null;
-    const alarm = clock.createAlarm(() => then());
-    const later = (bits, f) => {
-      then = f;
-      alarm.schedule(Math.max(100, bits * (i2c.sclLowPeriod + i2c.sclHighPeriod) * 8));
-    };
-    i2c.onStart = () => later(1, () => i2c.completeStart());
-    i2c.onConnect = (address, mode) => later(9, () => {
-      device = this.devices.get(address) ?? null;
-      device?.started(mode !== 0);
-      i2c.completeConnect(device !== null);
-    });
-    i2c.onWriteByte = (byte) => later(9, () => i2c.completeWrite(device?.written(byte) ?? false));
-    i2c.onReadByte = () => later(9, () => i2c.completeRead(device?.read() ?? 0xff));
-    i2c.onStop = () => later(1, () => { device = null; i2c.completeStop(); });
-  }
+  attach(device, address) { this.devices.set(address, new OnWires(device)); }
 
   pull(low) { this.pin.pull = low; this.pins.drive(this.sda, low ? 0 : 1); this.lines(); }
 
@@ -96,9 +98,8 @@ export class I2cBus {
       case 'address':
         if (p.bits < 8) return;
         p.device = this.devices.get(p.byte >> 1) ?? null;
-        if (!p.device) { p.state = 'idle'; return; }
         p.reading = (p.byte & 1) === 1;
-        p.device.started(p.reading);
+        if (!p.device?.started(p.reading)) { p.state = 'idle'; return; }
         p.state = 'ack';
         this.pull(true);
         return;

@@ -1,18 +1,21 @@
 // One emulated RP2040 board: power, resets, pins, flash, buses, USB, and running it for a stretch of time.
 
+import { AdcInputs } from './adc.mjs';
 import { I2cBus, SpiBus } from './buses.mjs';
 import { Adxl345 } from './devices/adxl345.mjs';
+import { Ina219, Ina226 } from './devices/ina2xx.mjs';
+import { Mpu6050, Mpu9250 } from './devices/mpu6050.mjs';
 import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
+import { installPeripherals } from './peripherals.mjs';
 import { Pins } from './pins.mjs';
 import { Processor } from './processor.mjs';
 import { UsbHost } from './usb_host.mjs';
 
 const SSI = 0x18000, IO_QSPI = 0x40018, WATCHDOG = 0x40058;
-const DEVICES = { adxl345: Adxl345 };
-const TEMPERATURE_CHANNEL = 4, TEMPERATURE_27C = 876;       // datasheet section 4.9.5: 0.706 V at 27 degrees C
+const DEVICES = { adxl345: Adxl345, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: Ina226, ina219: Ina219 };
 
 export class Chip {
-  // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, ...}], flash_timing,
+  // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,
   //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library'}
   constructor(options) {
     this.options = options;
@@ -20,7 +23,8 @@ export class Chip {
     this.processor = new Processor({ bootrom, core, missCycles });
     this.flash = this.processor.flash;
     this.flash.set(options.flash.subarray(0, FLASH_SIZE));
-    this.adc = [0, 0, 0, 0, TEMPERATURE_27C];
+    this.adcInputs = new AdcInputs();
+    this.deviceFaults = new Map();
     this.outside = new Map();
     this.usbWanted = [];
     this.usbPlugged = true;
@@ -39,11 +43,12 @@ export class Chip {
   powerUp() {
     if (this.powered) return;
     this.powered = true;
-    this.devices = this.options.devices.map((d) => new DEVICES[d.kind](d));
+    this.devices = this.options.devices.map((d, i) => new DEVICES[d.kind](d, i));
     this.boot(0, null);
   }
   powerDown() {
     if (!this.powered) return;
+    this.ssi.powerLost();
     this.leave();
     this.powered = false;
     this.mcu = null;
@@ -58,7 +63,7 @@ export class Chip {
   boot(reason, scratch) {
     this.processor.powerUp();
     const clock = this.clock = this.processor.clock, mcu = this.mcu = this.processor.rp2040;
-    mcu.adc.channelValues = this.adc;
+    installPeripherals(mcu, this.adcInputs, this.past);
     this.ssi = new SsiFlash(mcu, this.options.flash_timing);
     this.ssi.uniqueId = this.options.unique_id;
     if (this.flashCounts) this.ssi.counts = this.flashCounts;
@@ -102,13 +107,25 @@ export class Chip {
         if (!spi.has(d.spi)) spi.set(d.spi, new SpiBus(this.mcu, this.pins, d.spi));
         spi.get(d.spi).attach(device, d.cs);
       } else {
-        const key = `${d.sda}/${d.scl}`;
+        const key = d.i2c ?? `${d.sda}/${d.scl}`;
         if (!i2c.has(key)) i2c.set(key, new I2cBus(this.mcu, this.pins, d.i2c ?? null, d.sda, d.scl));
         i2c.get(key).attach(device, d.address);
       }
       device.attach(this);
+      if (this.deviceFaults.has(i)) device.setFaults({ ...this.deviceFaults.get(i), reset: false });
     });
   }
+
+  // faults: see devices/faults.mjs, and `reset: true`, which happens once. The rest stays until it is set anew.
+  setDeviceFaults(index, faults) {
+    const { reset, ...lasting } = faults;
+    this.deviceFaults.set(index, lasting);
+    if (this.powered) this.devices[index].setFaults(faults);
+  }
+
+  // What is on the ADC's inputs from now on: a steady code, or codes at a rate.
+  setAdc(channel, code) { this.adcInputs.set(channel, code); }
+  followAdc(channel, codes, rateHz) { this.adcInputs.follow(channel, codes, rateHz, this.now); }
 
   // inputs: [[ns from now, gpio, level 0 | 1 | null], ...] in order of time.
   schedule(inputs) {

@@ -1,6 +1,7 @@
 // The board's serial NOR flash behind the RP2040's SSI, and the IO_QSPI block that overrides its chip select.
 // rp2040js has no writable flash: this is a W25Q16JV as the boot ROM's flash routines see it.
 // Times: W25Q16JV datasheet rev. M, section 9.6 (AC characteristics): sector erase 45 ms typical, page program 0.4 ms.
+// A power cut within them leaves some of the bits as they were: see `powerLost`.
 
 import { BasePeripheral } from 'rp2040js';
 
@@ -11,7 +12,17 @@ const CS_BY_SSI = 0, CS_LOW = 2, CS_HIGH = 3;
 const STATUS_BUSY = 1, STATUS_WEL = 2, STATUS2_QE = 2;
 const POLL_NS = 2_000;                 // an SSI status poll from RAM takes about this long on silicon
 
+const CLEARED_FIRST = 0.2;             // of an erase: all cells are programmed to 0, then erased to 1
+
 export const FLASH_SIZE = 2 << 20;
+
+// How far into its pulse the cell behind this bit follows, 0 to 1: a property of the cell, as in the part.
+export function cellDelay(seed, address, bit) {
+  let t = Math.imul(seed ^ Math.imul(address * 8 + bit + 1, 0x9e3779b1), 0x85ebca6b);
+  t = Math.imul(t ^ (t >>> 13), 0xc2b2ae35);
+  t = Math.imul(t ^ (t >>> 16), 0x27d4eb2f);
+  return ((t ^ (t >>> 15)) >>> 0) / 2 ** 32;
+}
 
 export class IoQspi extends BasePeripheral {
   constructor(rp2040, ssi) {
@@ -34,6 +45,7 @@ export class IoQspi extends BasePeripheral {
 
 export class SsiFlash extends BasePeripheral {
   // `timing`: {sector_erase_ns, block_erase_ns, page_program_ns}; the chip is busy that long after each command.
+  // `timing.cell_seed` tells which cells are slow.
   constructor(rp2040, timing) {
     super(rp2040, 'SSI');
     this.timing = timing;
@@ -43,6 +55,7 @@ export class SsiFlash extends BasePeripheral {
     this.received = [];
     this.writeEnabled = false;
     this.busyUntil = 0;
+    this.underway = null;
     this.counts = { sector_erases: 0, block_erases: 0, page_programs: 0 };
     this.dirty = false;
   }
@@ -65,15 +78,49 @@ export class SsiFlash extends BasePeripheral {
     const eraseSize = { 0x20: SECTOR, 0x52: 32768, 0xd8: 65536 }[c[0]];
     if (eraseSize && c.length >= 4 && this.writeEnabled) {
       const from = at & ~(eraseSize - 1);
+      this.begin(from, eraseSize, true);
       flash.fill(0xff, from, from + eraseSize);
       if (eraseSize === SECTOR) this.counts.sector_erases++; else this.counts.block_erases++;
       this.occupy(eraseSize === SECTOR ? this.timing.sector_erase_ns : this.timing.block_erase_ns);
     } else if (c[0] === 0x02 && c.length > 4 && this.writeEnabled) {
+      this.begin(at & ~255, 256, false);
       for (let i = 4; i < c.length; i++) flash[(at & ~255) | ((at + i - 4) & 255)] &= c[i];   // wraps in its page
       this.counts.page_programs++;
       this.occupy(this.timing.page_program_ns);
     } else if (c[0] === 0x01) {
       this.writeEnabled = false;
+    }
+  }
+
+  begin(from, size, erases) {
+    this.underway = { from, erases, before: this.rp2040.flash.slice(from, from + size), since: this.rp2040.clock.nanos };
+  }
+
+  // The power goes now. Content is computed as a whole when a command begins, and nothing reads it while the chip is
+  // busy; here what was not reached yet is taken back, cell by cell.
+  powerLost() {
+    const { underway, timing } = this, { flash, clock } = this.rp2040;
+    if (!underway || !this.busy) return;
+    const { from, erases, before, since } = underway, seed = timing.cell_seed ?? 1;
+    const reached = (clock.nanos - since) / (this.busyUntil - since);
+    this.underway = null;
+    for (let i = 0; i < before.length; i++) {
+      const was = before[i], is = flash[from + i];
+      if (was === is && !erases) continue;
+      let now = 0;
+      for (let bit = 0; bit < 8; bit++) {
+        const delay = cellDelay(seed, from + i, bit), old = (was >> bit) & 1;
+        let level = old;
+        if (!erases) {
+          if (reached > delay) level = (is >> bit) & 1;
+        } else if (reached < CLEARED_FIRST) {
+          if (reached / CLEARED_FIRST > delay) level = 0;
+        } else {
+          level = (reached - CLEARED_FIRST) / (1 - CLEARED_FIRST) > delay ? 1 : 0;
+        }
+        now |= level << bit;
+      }
+      flash[from + i] = now;
     }
   }
 

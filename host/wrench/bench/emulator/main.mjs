@@ -17,17 +17,22 @@ function start(request, parts) {
   return {};
 }
 
+const int16 = (bytes) => new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+
 function step(request, parts) {
-  const { adc, inputs, serial, usb, power } = request;
+  const { adc, adc_rates: adcRates, device_faults: deviceFaults, inputs, serial, usb, power } = request;
   if (power === false) chip.powerDown();
   if (power === true) chip.powerUp();
-  if (adc) for (const [channel, code] of Object.entries(adc)) chip.adc[channel] = code;
+  if (adc) for (const [channel, code] of Object.entries(adc)) chip.setAdc(+channel, code);
+  if (deviceFaults) for (const [index, faults] of Object.entries(deviceFaults)) chip.setDeviceFaults(+index, faults);
   if (usb?.plugged !== undefined) chip.plugUsb(usb.plugged);
   if (serial) serial.forEach((wanted, index) => chip.wantSerial(index, wanted));
   for (const [name, bytes] of Object.entries(parts)) {
     const [what, index] = name.split(':');
     if (what === 'signal' && chip.powered) {
-      chip.devices[index].feed(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
+      chip.devices[index].feed(int16(bytes));
+    } else if (what === 'adc') {
+      chip.followAdc(+index, int16(bytes), adcRates[index]);
     } else if (what === 'tx' && chip.powered) {
       chip.usb.write(+index, bytes);
     }

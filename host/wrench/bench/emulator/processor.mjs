@@ -7,6 +7,7 @@ import { FastCore } from './fast_core.mjs';
 import { mendWaking, wakes } from './interrupts.mjs';
 import { LibraryCore } from './library_core.mjs';
 import { Memory, shortcutMemory } from './memory.mjs';
+import { mendSysTick } from './systick.mjs';
 
 export class Processor {
   // bootrom: Uint32Array; core: 'fast' or 'library', rp2040js's own as a second opinion; missCycles: what a miss of the
@@ -29,6 +30,7 @@ export class Processor {
     rp2040.addClockListener((hz) => clock.setFrequency(hz));
     shortcutMemory(rp2040, this.memory);
     mendWaking(rp2040.core);
+    mendSysTick(rp2040, clock);
     chargeExceptions(rp2040.core, clock);
     this.cache = this.missCycles ? new XipCache(this.missCycles) : null;
     if (this.cache) chargeFlashReads(rp2040.core, clock, this.cache);

@@ -1,8 +1,11 @@
 // The computer at the other end of the USB cable: enumerates the board, finds every CDC-ACM function and moves bytes.
 // Written for rp2040js's device controller, which has no host for more than one serial function, completes IN
-// transfers at once, sends a double-buffered pair in the wrong order, and does not see the pull-up go away.
+// transfers at once, sends a double-buffered pair in the wrong order, does not see the pull-up go away, and gives the
+// device neither frames (TinyUSB flushes what was printed before the port was opened from their interrupt) nor the idle
+// bus of a pulled cable.
 
-const SIE_CTRL = 0x4c, PULLUP_EN = 1 << 16;
+const SOF_RD = 0x48, SIE_CTRL = 0x4c, SIE_STATUS = 0x50, INTE = 0x90, PULLUP_EN = 1 << 16;
+const SUSPENDED = 1 << 4, DEV_SOF = 1 << 17;
 const EP_DOUBLE = 1 << 30, EP_INT_1BUF = 1 << 29;
 const BUF_AVAILABLE = 1 << 10, BUF_FULL = 1 << 15, BUF_LENGTH = 0x3ff;
 const EP0_IN_BUFFER = 0x80, EP15_OUT_BUFFER = 0xfc, BUF1_OFFSET = 64;
@@ -13,6 +16,8 @@ const CLASS_CDC = 2, SUBCLASS_ACM = 2, CLASS_CDC_DATA = 10;
 
 const DEBOUNCE_NS = 100e6;       // USB 2.0 section 7.1.7.3: a host waits at least 100 ms after attach
 const RECOVERY_NS = 10e6;        // section 7.1.7.5: 10 ms after the reset, before the first request
+const FRAME_NS = 1e6;            // full speed: one start of frame a millisecond
+const IDLE_NS = 3e6;             // section 7.1.7.6: a bus idle for 3 ms is suspended
 const CONTROL_TIMEOUT_NS = 100e6;
 const OUT_PACKET_NS = 50e3, STATUS_NS = 20e3;
 const REQUEST_GAP_NS = 100e3;     // the status stage must have reached the device before the next setup packet does
@@ -37,7 +42,11 @@ export class UsbHost {
     this.inQueue = [];              // bulk IN packets that the device has ready, oldest first
     this.inFlight = false;
 
-    this.attachAlarm = this.clock.createAlarm(() => this.usb.resetDevice());
+    this.running = false;           // frames come: from the end of the reset until the cable is pulled
+
+    this.attachAlarm = this.clock.createAlarm(() => { this.rouse(); this.usb.resetDevice(); });
+    this.frameAlarm = this.clock.createAlarm(() => this.frame());
+    this.idleAlarm = this.clock.createAlarm(() => { this.usb.sieStatus |= SUSPENDED; this.usb.sieStatusUpdated(); });
     this.recoveryAlarm = this.clock.createAlarm(() => this.enumerate());
     this.timeoutAlarm = this.clock.createAlarm(() => this.complete(null));
     this.gapAlarm = this.clock.createAlarm(() => { this.resting = false; this.next(); });
@@ -46,13 +55,22 @@ export class UsbHost {
 
     const usb = this.usb;
     usb.onUSBEnabled = () => {};
-    usb.onResetReceived = () => this.recoveryAlarm.schedule(RECOVERY_NS);
+    usb.onResetReceived = () => { this.running = true; this.planFrame(); this.recoveryAlarm.schedule(RECOVERY_NS); };
     usb.onEndpointWrite = (endpoint, bytes) => { if (endpoint === 0) this.controlIn(bytes); };
     usb.onEndpointRead = (endpoint, size) => this.armedOut(endpoint, size);
     const write = usb.writeUint32.bind(usb);
     usb.writeUint32 = (offset, value) => {
       write(offset, value);
       if (offset === SIE_CTRL) this.sawPullUp(!!(value & PULLUP_EN));
+      if (offset === INTE) this.planFrame();
+      if (offset === SIE_STATUS && usb.rawWriteValue & SUSPENDED) this.rouse();
+    };
+    const read = usb.readUint32.bind(usb);
+    usb.readUint32 = (offset) => {
+      if (offset !== SOF_RD) return read(offset);
+      usb.intRaw &= ~DEV_SOF;
+      usb.checkInterrupts();
+      return Math.floor(this.clock.nanos / FRAME_NS) & 0x7ff;
     };
     const updated = usb.DPRAMUpdated.bind(usb);
     usb.DPRAMUpdated = (offset, value) => { if (!this.takeIn(offset, value)) updated(offset, value); };
@@ -69,13 +87,36 @@ export class UsbHost {
     this.pullUp = up;
     if (up) this.attach(); else this.detach();
   }
-  attach() { if (this.plugged && this.pullUp) this.attachAlarm.schedule(DEBOUNCE_NS); }
+  attach() {
+    if (this.pullUp) this.idleAlarm.schedule(IDLE_NS);
+    if (this.plugged && this.pullUp) this.attachAlarm.schedule(DEBOUNCE_NS);
+  }
+  // Without VBUS detection, which a Pico does not have, a pulled cable is an idle bus (datasheet section 4.1.2.6.4).
   detach() {
+    this.running = false;
+    this.frameAlarm.cancel();
+    if (this.pullUp) this.idleAlarm.schedule(IDLE_NS); else this.idleAlarm.cancel();
     for (const alarm of [this.attachAlarm, this.recoveryAlarm, this.timeoutAlarm, this.gapAlarm, this.busAlarm]) alarm.cancel();
     this.requests = []; this.request = null; this.inQueue = []; this.inFlight = false; this.control0Armed = false; this.resting = false;
     const had = this.functions.length > 0;
     this.functions = [];
     if (had) this.onDetach?.();
+  }
+
+  rouse() {
+    this.idleAlarm.cancel();
+    this.usb.sieStatus &= ~SUSPENDED;
+    this.usb.sieStatusUpdated();
+  }
+  // Frames are shown only while the device wants to see them.
+  planFrame() {
+    if (!this.running || !(this.usb.intEnable & DEV_SOF)) { this.frameAlarm.cancel(); return; }
+    if (!this.frameAlarm.scheduled) this.frameAlarm.schedule(FRAME_NS - this.clock.nanos % FRAME_NS);
+  }
+  frame() {
+    this.usb.intRaw |= DEV_SOF;
+    this.usb.checkInterrupts();
+    this.planFrame();
   }
 
   // ---- control transfers -------------------------------------------------------------------------------------

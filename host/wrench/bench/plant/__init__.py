@@ -17,7 +17,14 @@ from wrench.bench.plant.bearing import (
 from wrench.bench.plant.machine import Drive, MachineParameters, Plant, Reading
 from wrench.bench.plant.replay import Replay
 from wrench.bench.plant.scenarios import SCENARIOS, Scenario, scenario
-from wrench.bench.plant.sensors import Adxl345Signal
+from wrench.bench.plant.sensors import (
+    MPU6050,
+    MPU9250,
+    Adxl345Signal,
+    AnalogSignal,
+    MpuSignal,
+    SensorSignal,
+)
 from wrench.bench.plant.vibration import ADXL345_SITE, IIS3DWB_SITE, SensorSite
 
 __all__ = [
@@ -26,17 +33,22 @@ __all__ = [
     "BEARING_6202",
     "BEARING_6205",
     "IIS3DWB_SITE",
+    "MPU6050",
+    "MPU9250",
     "SCENARIOS",
     "Adxl345Signal",
+    "AnalogSignal",
     "BearingGeometry",
     "BearingParameters",
     "DefectKind",
     "Drive",
     "MachineParameters",
+    "MpuSignal",
     "Plant",
     "Reading",
     "Replay",
     "Scenario",
+    "SensorSignal",
     "SensorSite",
     "scenario",
 ]

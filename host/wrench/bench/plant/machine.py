@@ -23,7 +23,7 @@ from wrench.bench.plant.load import LoadParameters, ProcessLoad
 from wrench.bench.plant.motor import Motor, MotorParameters
 from wrench.bench.plant.replay import Replay
 from wrench.bench.plant.scenarios import Scenario
-from wrench.bench.plant.supply import Supply, SupplyParameters
+from wrench.bench.plant.supply import BusParameters, Supply, SupplyBus, SupplyParameters
 from wrench.bench.plant.thermal import ThermalNode, ThermalParameters
 from wrench.bench.plant.variation import Intermittence, SlowVariation
 from wrench.bench.plant.vibration import (
@@ -54,7 +54,9 @@ class MachineParameters:
     """
 
     motor: MotorParameters = field(default_factory=MotorParameters)
-    supply: SupplyParameters = field(default_factory=SupplyParameters)
+    supplies: tuple[SupplyParameters, ...] = (SupplyParameters(),)
+    """One to three."""
+    bus: BusParameters = field(default_factory=BusParameters)
     load: LoadParameters = field(default_factory=LoadParameters)
     bearing: BearingParameters = field(default_factory=BearingParameters)
     wear: WearLaw = field(default_factory=WearLaw)
@@ -99,6 +101,11 @@ class Reading:
     supply_current_a: float
     """Mean over the last 5 ms; negative when the motor feeds back."""
     supply_v: float
+    """At the motor driver."""
+    supplies_v: tuple[float, ...]
+    """Of each supply, ahead of its diode."""
+    supplies_a: tuple[float, ...]
+    """What each supply gives."""
     bearing_temperature_c: float
     winding_temperature_c: float
     driver_temperature_c: float
@@ -154,7 +161,8 @@ class Plant:
         self._slip_generator = np.random.default_rng(slip)
         self.ambient_c = scenario.ambient_c
         self.motor = Motor(parameters.motor)
-        self.supply = Supply(parameters.supply)
+        self.bus = SupplyBus(parameters.bus, parameters.supplies)
+        self._drawn_a = parameters.bus.idle_current_a
         self.load = ProcessLoad(
             parameters.load,
             scenario.load_fraction,
@@ -209,9 +217,15 @@ class Plant:
         """Process load as a fraction of full load, 0 to about 3."""
         self.load.fraction = max(0.0, fraction)
 
+    @property
+    def supplies(self) -> tuple[Supply, ...]:
+        """Each can be made to sag, age, go and come back."""
+        return self.bus.supplies
+
     def set_supply(self, volts: float) -> None:
-        """The supply's voltage without load."""
-        self.supply.emf_v = max(0.0, volts)
+        """Every supply's voltage without load."""
+        for supply in self.supplies:
+            supply.set_voltage(volts)
 
     def set_ambient(self, celsius: float) -> None:
         """Temperature of the air; the parts follow with their own time constants."""
@@ -332,13 +346,17 @@ class Plant:
         if self._seized:
             locked += p.bearing.seized_torque_nm
 
+        source_v, source_ohm = self.bus.source(self._drawn_a)
+        idle_a = p.bus.idle_current_a
+        # A driver without a supply has nothing to switch with.
+        enabled = drive.enabled and self.bus.alive
         motor.advance(
             duration_s,
             max(1, math.ceil((duration_s - _EPSILON_S) / _SUBSTEP_S)),
             duty=duty,
-            enabled=drive.enabled,
-            emf_v=self.supply.emf_v - self.supply.idle_current_a * self.supply.resistance_ohm,
-            source_resistance_ohm=self.supply.resistance_ohm,
+            enabled=enabled,
+            emf_v=source_v - idle_a * source_ohm,
+            source_resistance_ohm=source_ohm,
             winding_c=self._winding.temperature_c,
             dry_torque_nm=own_dry + load_dry + locked,
             viscous_torque_nm_s=own_viscous + load_viscous,
@@ -359,8 +377,9 @@ class Plant:
 
         rub_to = self._rub_level(self.time_s)
         surface = Surface(self._wear, strikes, (rub_from, rub_to) if self._can_rub else None)
-        supply_current = motor.supply_charge_c / duration_s + self.supply.idle_current_a
-        drawn = duty * motor.current_a if drive.enabled else 0.0
+        supply_current = motor.supply_charge_c / duration_s + idle_a
+        self._drawn_a = drawn = (duty * motor.current_a if enabled else 0.0) + idle_a
+        shares_a = self.bus.currents_a(drawn)
         return Reading(
             acceleration_g=self._acceleration(times, duration_s, surface),
             tacho_edge_s=self._tacho(),
@@ -369,7 +388,12 @@ class Plant:
             shaft_turns=motor.angle_rad / _TURN_RAD,
             motor_current_a=motor.current_a,
             supply_current_a=supply_current,
-            supply_v=self.supply.voltage_v(drawn + self.supply.idle_current_a),
+            supply_v=self.bus.voltage_v(drawn),
+            supplies_v=tuple(
+                supply.terminal_v(given)
+                for supply, given in zip(self.supplies, shares_a, strict=True)
+            ),
+            supplies_a=shares_a,
             bearing_temperature_c=self._bearing.temperature_c,
             winding_temperature_c=self._winding.temperature_c,
             driver_temperature_c=self._driver.temperature_c,

@@ -1,0 +1,211 @@
+"""The control tick: 200 times a second, between two bytecodes of the loop.
+
+It reads what protects the motor, asks the protection, and stops the motor or feeds the watchdog and
+the guard's dead-man. At every fourth tick the governor decides the speed. It writes no frame, no
+event and no flash: the loop finds out what has changed.
+"""
+
+import time
+
+import machine
+import micropython
+from micropython import const
+
+from . import protection, sleep_rp2
+from . import quantities as q
+from .governor import LIMIT_CURRENT, LIMIT_SUPPLY, LIMIT_VIBRATION, LIMITING, STARTING
+from .guard_rp2 import CAUSE_CURRENT, CAUSE_DEAD_MAN
+
+TICK_HZ = const(200)
+TICK_MS = const(5)
+TICK_US = const(5000)
+_DEAD_MAN_TURNS = const(300)  # 60 ms at 5,000 turns a second
+_SPEED_MS = const(20)
+_LATE_US = const(6000)
+_WATCHDOG_RUNNING_MS = const(250)
+_WATCHDOG_AT_REST_MS = const(2000)
+_PHASE_MASK = const(3)
+_RESTRAIN_EVERY = const(20)  # 100 ms
+
+
+@micropython.viper
+def _observe(observed: ptr32, tacho: ptr32, engine: ptr32, lost: int, duty: int, command: int):
+    """What the conditions look at, in the order of `conditions`."""
+    observed[0] = int(tacho[0]) & 0x3FFFFFFF
+    observed[1] = duty
+    observed[2] = command
+    observed[3] = int(engine[0]) & 0x3FFFFFFF
+    observed[4] = int(engine[1]) + lost
+
+
+class Control:
+    """The tick and what it works on. `fault_at` is the engine's count of samples at the last trip;
+    `late` counts ticks that came after more than 6 ms.
+    """
+
+    def __init__(self, parts):
+        self.guard = parts.guard
+        self.motor = parts.motor
+        self.governor = parts.governor
+        self.protection = parts.protection
+        self.conditions = parts.conditions
+        self.inputs = parts.inputs
+        self.speed_loop = parts.speed_loop
+        self.probation = parts.probation
+        self.supplies = parts.supplies
+        self.sampler = parts.sampler
+        self.values = parts.values
+        self._observed = parts.conditions.observed
+        self._engine = parts.sampler.counts
+        self._tacho = parts.inputs.tacho
+        self._estop_mask = parts.inputs.estop_mask
+        self.watchdog = None
+        self.owned_by_link = False
+        self.loop_came_round = False
+        self.window_closed = False
+        self.step_gained = 0
+        self.late = 0
+        self.fault_at = 0
+        self.fault_value = q.ABSENT
+        self.exception = None
+        self._last_us = 0
+        self._nominal_mv = parts.board.MOTOR_SUPPLY_NOMINAL_MV
+        self.phase = 0
+
+    def start(self):
+        """Time begins now."""
+        self._last_us = time.ticks_us()
+
+    def tick(self, _timer):
+        """An exception here stops the motor for good."""
+        try:
+            now = time.ticks_us()
+            interval = time.ticks_diff(now, self._last_us)
+            self._last_us = now
+            if interval > _LATE_US:
+                self.late += 1
+            n = sleep_rp2.tick(TICK_US)
+            inputs = self.inputs
+            governor = self.governor
+            motor = self.motor
+            inputs.read()
+            observed = self._observed
+            observed[5] = interval
+            _observe(
+                observed,
+                self._tacho,
+                self._engine,
+                self.sampler.lost,
+                motor.duty_permille,
+                governor.command_permille,
+            )
+            # A late tick is a longer one: every delay is of device time.
+            elapsed_ms = TICK_MS if interval < _LATE_US else interval // 1000
+            self.conditions.update(elapsed_ms)
+            turning = STARTING <= governor.mode <= LIMITING
+            conditions = protection.TURNING if turning else protection.AT_REST
+            if self.owned_by_link:
+                conditions |= protection.OWNED
+            fault = self.protection.check(conditions, elapsed_ms)
+            if self.guard.cause:
+                fault = self._killed()
+            if fault:
+                motor.off()
+                if not governor.fault:
+                    self._trip(fault)
+            elif not turning:
+                motor.off()
+            elif motor.duty_permille and self.values[q.SUPPLY_MV] > self._nominal_mv:
+                motor.drive(self.speed_loop.at_supply(self.values[q.SUPPLY_MV]))
+            phase = n & _PHASE_MASK
+            if phase == 0:
+                self._set_speed()
+            elif phase == 2:
+                inputs.read_slow()
+                if self.window_closed:
+                    self.window_closed = False
+                    self._restrain(LIMIT_VIBRATION, LIMIT_CURRENT)
+            elif phase == 3:
+                self.phase += 1
+                if self.phase == _RESTRAIN_EVERY // 4:
+                    self.phase = 0
+                    self._slowly()
+            if self.loop_came_round:
+                self.loop_came_round = False
+                if self.watchdog:
+                    self.watchdog.feed()
+            if motor.duty_permille:
+                self.guard.arm(_DEAD_MAN_TURNS)
+            else:
+                self.guard.disarm()
+        except BaseException as error:
+            self.motor.off()
+            self.governor.trip(protection.FIRMWARE_EXCEPTION)
+            self.exception = error
+
+    def _killed(self):
+        """What the guard has found, as a fault."""
+        cause = self.guard.cause
+        if cause & CAUSE_CURRENT:
+            return protection.SHORT_CIRCUIT
+        if cause & CAUSE_DEAD_MAN:
+            return protection.CONTROL_OVERRUN
+        if self.guard.cause_gpio & self._estop_mask:
+            return protection.ESTOP
+        return protection.DRIVER_FAULT
+
+    def _trip(self, fault):
+        self.fault_at = self._engine[0]
+        self.fault_value = self.protection.value_of(fault)
+        self.protection.snapshot()
+        self.governor.trip(fault)
+        self.owned_by_link = False
+
+    def _set_speed(self):
+        governor = self.governor
+        values = self.values
+        motor = self.motor
+        self.supplies.update(governor.command_permille, motor.duty_permille)
+        governor.hold_supply(self.supplies.ceiling_permille)
+        command = governor.tick(_SPEED_MS)
+        edges = self.inputs.read_speed()
+        loop = self.speed_loop
+        loop.tick(command, values[q.SPEED_RPM], edges, _SPEED_MS)
+        if not command:
+            motor.off()
+            return
+        motor.drive(loop.at_supply(values[q.SUPPLY_MV]))
+
+    def _restrain(self, first, end):
+        governor = self.governor
+        levels = self.protection
+        while first < end:
+            excess = levels.excess_permille(first)
+            if excess == protection.INSIDE:
+                governor.restrain(first, None)
+            else:
+                governor.restrain(first, excess)  # HOLDING is below 0, too
+            first += 1
+
+    def _slowly(self):
+        """Ten times a second."""
+        self._restrain(LIMIT_CURRENT, LIMIT_SUPPLY + 1)
+        governor = self.governor
+        if governor.turning:
+            probation = self.probation
+            disturbed = self.protection.alarms or self.protection.limiting
+            asked = min(governor.operator_permille, governor.ceiling_permille)
+            gained = probation.healthy(100, governor.command_permille, asked, disturbed)
+            if gained:
+                self.step_gained = gained
+                governor.hold_probation(probation.ceiling_permille)
+
+    def begin_run(self):
+        """A run may follow: delays and counters start from nothing."""
+        self.watchdog = machine.WDT(timeout=_WATCHDOG_RUNNING_MS)
+        self.conditions.forget()
+        self.protection.forget()
+
+    def rest(self):
+        """The motor is off, and an erase of flash may take 400 ms at worst."""
+        self.watchdog = machine.WDT(timeout=_WATCHDOG_AT_REST_MS)

@@ -1,0 +1,60 @@
+"""The waveform around a trip, on its way from the ring to the black box.
+
+It is written from its oldest sample on, one page of 42 a tick: more than twice as fast as new
+samples overwrite it, so that it needs no copy.
+"""
+
+from micropython import const
+
+from .buffers import RING_TRIPLES
+
+_AFTER_PERCENT = const(25)  # of what is kept, how much comes after the trip: the shaft coasts
+# The engine may be this far ahead of what the loop has taken, and is overwriting that.
+_MARGIN_TRIPLES = const(64)
+_KEPT_TRIPLES = const(4032)
+_LONGEST_WAIT = const(400)  # calls: a sensor that is silent brings nothing to wait for
+
+
+class History:
+    """One trip at a time; a second one while the first is being written is in the log alone."""
+
+    def __init__(self, sampler, rate_hz, scale_ug):
+        self._sampler = sampler
+        self._rate_hz = rate_hz
+        self._scale_ug = scale_ug
+        self._waiting = False
+        self._until = 0
+        self._waited = 0
+        self._sequence = 0
+        self._fault = 0
+
+    def trip(self, count, sequence, fault):
+        """A trip with this fault, when the engine had taken `count` samples."""
+        if self._waiting:
+            return
+        self._until = (count + RING_TRIPLES * _AFTER_PERCENT // 100) & 0x3FFFFFFF
+        self._sequence = sequence
+        self._fault = fault
+        self._waited = 0
+        self._waiting = True
+
+    def service(self, blackbox, quantities):
+        """Hand it over once it is whole; call it at every tick."""
+        if not self._waiting:
+            return
+        self._waited += 1
+        taken = self._sampler.taken
+        if (taken - self._until) & 0x3FFFFFFF >= 0x20000000 and self._waited <= _LONGEST_WAIT:
+            return
+        self._waiting = False
+        blackbox.capture(
+            self._sampler.samples,
+            RING_TRIPLES,
+            (taken + _MARGIN_TRIPLES) & (RING_TRIPLES - 1),
+            _KEPT_TRIPLES,
+            quantities,
+            self._sequence,
+            self._fault,
+            self._rate_hz,
+            self._scale_ug,
+        )

@@ -1,0 +1,196 @@
+"""The guard on the emulated chip: it turns on time, moves every sample, switches off by itself.
+
+The chip runs the guard and its engine alone, at the REPL: what holds here holds whatever the rest
+of the firmware does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from micropython_vm import FIRMWARE
+
+from wrench import image
+from wrench.bench.emulator import StepRequest, StepSeen
+from wrench.bench.virtual import CONSOLE, VirtualBench
+from wrench.deploy import PACKAGE, Deployment, compile_module
+from wrench.flash import flash
+from wrench.raw_repl import RawRepl
+
+HERE = Path(__file__).parent
+MODULES = ("__init__", "guard_rp2", "acquire_rp2")
+ENABLE_PIN, CS_PIN, INT1_PIN, ESTOP_PIN = 15, 17, 20, 22
+RATE_HZ = 3200
+NO_CURRENT, TRIP_CODES = 2048, 1000
+PINS, CURRENT, DEAD_MAN = 1, 2, 4
+US = 1000.0
+
+
+class World:
+    """An ADXL345 that feels a ramp of two counts a sample, and what the ADC's pins see."""
+
+    watched_gpio = [ENABLE_PIN]  # noqa: RUF012
+    devices: list[dict[str, object]] = [  # noqa: RUF012
+        {
+            "kind": "adxl345",
+            "bus": "spi",
+            "spi": 0,
+            "cs": CS_PIN,
+            "int1": INT1_PIN,
+            "period_ns": 1e9 / RATE_HZ,
+        }
+    ]
+
+    def __init__(self) -> None:
+        self._next = 0
+        self.adc = {0: NO_CURRENT, 1: 1000, 2: 3000}
+
+    def power_on(self, now_ns: int) -> list[tuple[float, int, int | None]]:
+        del now_ns
+        return [(0.0, ESTOP_PIN, 0)]
+
+    def step(self, request: StepRequest, start_ns: int, seen: StepSeen | None) -> None:
+        del seen
+        end = (start_ns + request.duration_ns) * RATE_HZ // 1_000_000_000 + 2
+        x = (np.arange(self._next, end) * 2) % 8192 - 4096
+        self._next = end
+        request.signal[0] = np.stack([x, ~x, x], axis=1).astype("<i2").tobytes()
+        request.adc = dict(self.adc)
+
+
+class Chip:
+    """A board with the guard on it, at its REPL."""
+
+    def __init__(self, bench: VirtualBench, world: World, repl: RawRepl) -> None:
+        self.bench, self.world, self.repl = bench, world, repl
+
+    def run(self, source: str) -> Any:
+        out, err = self.repl.exec_raw(source, timeout=20)
+        assert not err, err.decode()
+        return json.loads(out) if out.strip() else None
+
+    def enable_falls_ns(self, duration_s: float) -> list[float]:
+        """Device times at which the enable pin fell in what comes now."""
+        falls: list[float] = []
+
+        def look(seen: StepSeen) -> None:
+            pin = seen.pins[ENABLE_PIN]
+            if pin.falls and pin.level == 0:
+                falls.append(pin.edges_ns[-1])
+
+        self.bench.on_step.append(look)
+        self.bench.advance(duration_s)
+        self.bench.on_step.remove(look)
+        return falls
+
+
+@pytest.fixture(scope="module")
+def chip() -> Iterator[Chip]:
+    if not any(cached.kind == "stock" for cached in image.cached()):
+        pytest.skip("no MicroPython image in the cache: wrench image get")
+    _, content = image.read_uf2(image.find("stock").path)
+    files = {
+        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
+            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
+        )
+        for name in MODULES
+    }
+    world = World()
+    with VirtualBench(content, world) as bench:
+        console = bench.open(CONSOLE)
+        flash(console, Deployment({**files, "/main.py": b""}, 0))
+        repl = RawRepl(console)
+        repl.in_raw_repl = True
+        chip = Chip(bench, world, repl)
+        chip.run((HERE / "guard_device.py").read_text())
+        chip.run("guard.start(machine.freq())\nstart_sensor()")
+        yield chip
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_it_turns_on_time_and_takes_every_sample_once(chip: Chip, busy: bool) -> None:
+    before = chip.bench.seen.devices[0] if chip.bench.seen else {}
+    turns, samples, wrong, overflows = chip.run(f"watch({busy})")
+    after = chip.bench.seen.devices[0] if chip.bench.seen else {}
+    assert turns == pytest.approx(5000, abs=3)
+    assert samples == pytest.approx(RATE_HZ, abs=3)
+    assert (wrong, overflows) == (0, 0)
+    for fault in ("early_reads", "spi_faults"):
+        assert after[fault] == before[fault]
+
+
+def test_it_measures_current_and_slow_channels(chip: Chip) -> None:
+    assert chip.run("codes()") == [NO_CURRENT * 16, 1000 * 4, 3000 * 4]
+
+
+@pytest.mark.parametrize("after_us", [37, 411, 1_290])
+def test_an_open_estop_is_off_within_half_a_millisecond(chip: Chip, after_us: int) -> None:
+    chip.run("allow()")
+    chip.bench.settle()
+    begin_ns = chip.bench.now_s * 1e9 + after_us * US
+    chip.bench.drive_pin(ESTOP_PIN, None, after_us * US)  # the wire breaks: the pull-up lifts it
+    falls = chip.enable_falls_ns(0.01)
+    chip.bench.drive_pin(ESTOP_PIN, 0)
+    assert [0 < fall - begin_ns <= 500 * US for fall in falls] == [True]
+    assert chip.run("state()") == [PINS, 1 << ESTOP_PIN, 0]
+
+
+def test_a_glitch_shorter_than_a_turn_does_not_stop(chip: Chip) -> None:
+    chip.run("allow()")
+    for i in range(30):
+        chip.bench.drive_pin(ESTOP_PIN, 1, (i * 607 + 5) * US)
+        chip.bench.drive_pin(ESTOP_PIN, 0, (i * 607 + 155) * US)
+    assert chip.enable_falls_ns(0.02) == []
+    assert chip.run("state()") == [0, 0, 1]
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_current_at_its_instant_level_is_off_within_half_a_millisecond(
+    chip: Chip, sign: int
+) -> None:
+    chip.run("allow()")
+    chip.world.adc[0] = NO_CURRENT + sign * (TRIP_CODES - 1)
+    assert chip.enable_falls_ns(0.1) == []
+    chip.bench.settle()
+    begin_ns = chip.bench.now_s * 1e9
+    chip.world.adc[0] = NO_CURRENT + sign * TRIP_CODES
+    falls = chip.enable_falls_ns(0.02)
+    chip.world.adc[0] = NO_CURRENT
+    assert [0 < fall - begin_ns <= 700 * US for fall in falls] == [True]
+    assert chip.run("state()")[0] == CURRENT
+
+
+def test_without_the_control_tick_it_is_off_when_the_dead_man_ends(chip: Chip) -> None:
+    chip.run("arm(300)\nwhile guard.cause == 0: pass")
+    assert chip.run("state()") == [DEAD_MAN, 0, 0]
+    chip.run("allow()")
+    chip.run(
+        "arm(300)\nbegin = guard.turns\nwhile enable.value(): pass\nturned = guard.turns - begin"
+    )
+    assert chip.run("print(turned)") == pytest.approx(300, abs=2)
+
+
+def test_a_program_that_drives_on_is_switched_off_at_every_turn(chip: Chip) -> None:
+    chip.run("allow()")
+    chip.bench.drive_pin(ESTOP_PIN, None)
+    falls = []
+    chip.bench.on_step.append(lambda seen: falls.append(seen.pins[ENABLE_PIN].falls))
+    turns = chip.run("begin = guard.turns\ncause = drive()\nprint(guard.turns - begin)")
+    chip.bench.on_step.pop()
+    chip.bench.drive_pin(ESTOP_PIN, 0)
+    chip.bench.advance(0.01)
+    assert chip.run("print(cause)") == PINS
+    assert sum(falls) >= turns - 5 > 50
+    assert chip.run("state()")[2] == 0
+
+
+def test_what_it_costs(chip: Chip) -> None:
+    chip.run("allow()")
+    with_samples, guard_alone, nothing = chip.run("spin()")
+    assert guard_alone / nothing - 1 <= 0.025
+    assert with_samples / guard_alone - 1 <= 0.012

@@ -261,6 +261,7 @@ class BlackBox:
             return self._serve(may_program, may_erase)
         return NOTHING
 
+    @micropython.native
     def _serve(self, may_program, may_erase):
         state = self._state
         if state[OPEN] or state[UNTOLD]:

@@ -4,6 +4,7 @@ nothing and is counted.
 
 import struct
 
+import micropython
 from micropython import const
 
 from . import framing
@@ -47,6 +48,7 @@ class Commands:
         self.bad_frames = 0
         self.stray_bytes = 0
 
+    @micropython.native
     def poll(self):
         """Handle whatever has arrived."""
         link = self._link
@@ -72,6 +74,7 @@ class Commands:
             start = zero + 1
         link.received_bytes = 0
 
+    @micropython.native
     def _take(self):
         length = self._length
         too_long = self._too_long

@@ -346,6 +346,7 @@ class Conditions:
         self._link_timeout_ms = board.LINK_TIMEOUT_MS
         advance(self.observed, state, values, 0)
 
+    @micropython.native
     def update(self, elapsed_ms):
         """One control tick, `elapsed_ms` (0 to 10,000) after the one before."""
         advance(self.observed, self._state, self.values, elapsed_ms)

@@ -5,6 +5,7 @@ the guard's dead-man. At every fourth tick the governor decides the speed. It wr
 event and no flash: the loop finds out what has changed.
 """
 
+import gc
 import time
 
 import machine
@@ -65,6 +66,7 @@ class Control:
         self.window_closed = False
         self.step_gained = 0
         self.late = 0
+        self.ran = False
         self.fault_at = 0
         self.fault_value = q.ABSENT
         self.exception = None
@@ -76,6 +78,7 @@ class Control:
         """Time begins now."""
         self._last_us = time.ticks_us()
 
+    @micropython.native
     def tick(self, _timer):
         """An exception here stops the motor for good."""
         try:
@@ -161,6 +164,7 @@ class Control:
         self.governor.trip(fault)
         self.owned_by_link = False
 
+    @micropython.native
     def _set_speed(self):
         governor = self.governor
         values = self.values
@@ -176,6 +180,7 @@ class Control:
             return
         motor.drive(loop.at_supply(values[q.SUPPLY_MV]))
 
+    @micropython.native
     def _restrain(self, first, end):
         governor = self.governor
         levels = self.protection
@@ -187,6 +192,7 @@ class Control:
                 governor.restrain(first, excess)  # HOLDING is below 0, too
             first += 1
 
+    @micropython.native
     def _slowly(self):
         """Ten times a second."""
         self._restrain(LIMIT_CURRENT, LIMIT_SUPPLY + 1)
@@ -201,11 +207,19 @@ class Control:
                 governor.hold_probation(probation.ceiling_permille)
 
     def begin_run(self):
-        """A run may follow: delays and counters start from nothing."""
+        """A run may follow: delays and counters start from nothing, and nothing is collected until
+        it is over, so that no tick is late.
+        """
+        gc.collect()
+        gc.disable()
+        self.ran = True
         self.watchdog = machine.WDT(timeout=_WATCHDOG_RUNNING_MS)
         self.conditions.forget()
         self.protection.forget()
 
     def rest(self):
-        """The motor is off, and an erase of flash may take 400 ms at worst."""
+        """A run is over, or was refused: now an erase of flash may take 400 ms at worst."""
+        self.ran = False
+        gc.collect()
+        gc.enable()
         self.watchdog = machine.WDT(timeout=_WATCHDOG_AT_REST_MS)

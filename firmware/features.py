@@ -985,6 +985,7 @@ class Features:
         """True once the windows are those of the machine and not of the filters' start."""
         return self._windows >= self._settling
 
+    @micropython.native
     def add(self, samples, first, count):
         """Take 1 to 32 triples, all of one window; returns True where they complete it.
 

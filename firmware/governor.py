@@ -29,6 +29,7 @@ fault leads from any mode but maintenance to tripped. `TABLE` holds all of it, t
 
 import array
 
+import micropython
 from micropython import const
 
 from .limits import HARD_CAP_PERMILLE
@@ -352,6 +353,7 @@ class Governor:
         """What `restrain` lets through now; the derate cap where the limit does not bind."""
         return self._held[limit]
 
+    @micropython.native
     def restrain(self, limit, excess_permille):
         """How a limit that protects is kept.
 
@@ -475,6 +477,7 @@ class Governor:
         self._allow()
 
     # -- the control tick ----------------------------------------------------------------
+    @micropython.native
     def tick(self, elapsed_ms):
         """Advance by `elapsed_ms` (0 to 1,000); call it in every mode. Returns the command in
         1/1000 of rated speed, 0 where the motor must be off. On the emulated chip 2,400 cycles of

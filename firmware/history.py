@@ -4,6 +4,7 @@ It is written from its oldest sample on, one page of 42 a tick: more than twice 
 samples overwrite it, so that it needs no copy.
 """
 
+import micropython
 from micropython import const
 
 from .buffers import RING_TRIPLES
@@ -38,6 +39,7 @@ class History:
         self._waited = 0
         self._waiting = True
 
+    @micropython.native
     def service(self, blackbox, quantities):
         """Hand it over once it is whole; call it at every tick."""
         if not self._waiting:

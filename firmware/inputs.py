@@ -104,6 +104,7 @@ class _Thermistor:
         self._least = code_min << _SLOW_SHIFT
         self._most = code_max << _SLOW_SHIFT
 
+    @micropython.native
     def read(self, values):
         code = self._guard.slow_code(self._slot)
         if not self._least <= code <= self._most:
@@ -124,6 +125,7 @@ class _Divider:
         self._quantity = quantity
         self._uv_per_code = uv_per_code
 
+    @micropython.native
     def read(self, values):
         code = self._guard.slow_code(self._slot)
         values[self._quantity] = code * self._uv_per_code // 4000
@@ -136,6 +138,7 @@ class _Monitored:
         self._monitor = monitor
         self._quantity = quantity
 
+    @micropython.native
     def read(self, values):
         try:
             values[self._quantity] = self._monitor.read_mv()
@@ -250,6 +253,7 @@ class Inputs:
             self._slow.append(_Monitored(monitor, quantity))
 
     # -- at every control tick -----------------------------------------------------------
+    @micropython.native
     def read(self):
         """What protects the motor: the switches, the current, the supply."""
         values = self._values
@@ -262,18 +266,21 @@ class Inputs:
                 code = (code - self._current_zero) >> self._current_shift
                 values[q.CURRENT_MA] = code * self._current_factor // self._current_divisor
 
+    @micropython.native
     def shaft_angle(self, shaft, counts, first):
         """Fill `shaft` for a block that begins with sample number `first`."""
         if self.has_tacho:
             _shaft_angle(shaft, _tacho, counts, first, self._sample_ns, self.pulses)
 
     # -- 50 times a second ---------------------------------------------------------------
+    @micropython.native
     def read_speed(self):
         """The speed; returns the count of tacho edges that it was made of."""
         if self.has_tacho:
             self._read_tacho()
         return self._edges_before
 
+    @micropython.native
     def read_slow(self):
         """What changes slowly, one after the other."""
         slow = self._slow
@@ -283,6 +290,7 @@ class Inputs:
             at += 1
         self._at = at if at < len(slow) else 0
 
+    @micropython.native
     def _read_tacho(self):
         edges = _tacho[_EDGES]
         last = _tacho[_LAST_US]

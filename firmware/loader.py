@@ -45,7 +45,7 @@ class _Pack:
 
 
 def release():
-    """Everything has been imported: give the memory back."""
+    """Everything has been imported and made: give the memory back."""
     os.umount(_MOUNT)
     sys.path.remove(_MOUNT)
     FILES.clear()

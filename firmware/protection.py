@@ -580,6 +580,7 @@ class Protection:
         table[at + _QUIET] = 0
 
     # -- every control tick --------------------------------------------------------------
+    @micropython.native
     def check(self, conditions, elapsed_ms):
         """The fault that is there now and past its delay, or NONE. Call at every control tick.
 
@@ -598,6 +599,7 @@ class Protection:
         """One bit for each limit that is reached."""
         return self._out[_LIMITING]
 
+    @micropython.native
     def excess_permille(self, limit):
         """How far a quantity is past its limit: 0 at it, 1000 at its trip level and beyond. INSIDE
         where it is not reached, HOLDING where it is back inside by less than the hysteresis.

@@ -80,7 +80,6 @@ class Requests:
                 return commands.ESTOP_OPEN
             if not app.features.settled:
                 return commands.NOT_READY
-            app.running()
             app.control.begin_run()
             reason = app.governor.run(speed_permille)
             if reason == governor.DONE:
@@ -92,7 +91,7 @@ class Requests:
                 app.conditions.heartbeat()
                 app.control.owned_by_link = True
         if reason == governor.DONE:
-            app.log(wire.EVENT_RUN, 1 if owned_by_link else 0, speed_permille)
+            app.journal.log(wire.EVENT_RUN, 1 if owned_by_link else 0, speed_permille)
         return _BY_GOVERNOR[reason]
 
     def start_here(self):
@@ -111,7 +110,7 @@ class Requests:
         app.motor.off()
         app.control.owned_by_link = False
         if turning:
-            app.log(wire.EVENT_STOP, 1 if by_link else 0, 0)
+            app.journal.log(wire.EVENT_STOP, 1 if by_link else 0, 0)
 
     def _reset_trip(self):
         return self.reset(True)
@@ -125,7 +124,7 @@ class Requests:
         if reason == governor.DONE:
             app.guard.clear()
             app.motor.revive()
-            app.log(wire.EVENT_RESET, 1 if by_link else 0, fault)
+            app.journal.log(wire.EVENT_RESET, 1 if by_link else 0, fault)
         return _BY_GOVERNOR[reason]
 
     def _set_limit(self, permille):
@@ -133,8 +132,7 @@ class Requests:
         if permille > app.governor.cap_permille:
             return commands.ABOVE_CEILING
         app.governor.hold_below(permille)
-        app.settings.set(settings.OPERATOR_CEILING, permille)
-        app.keep()
+        app.journal.keep(settings.OPERATOR_CEILING, permille)
         return commands.DONE
 
     def _maintenance(self):
@@ -148,10 +146,10 @@ class Requests:
         if app.governor.turning:
             return commands.TURNING
         app.probation.new_bearing()
-        app.keep_probation()
+        app.journal.keep_probation()
         bearings = app.settings.get(settings.BEARINGS) + 1
-        app.settings.set(settings.BEARINGS, bearings)
-        app.log(wire.EVENT_NEW_BEARING, 0, bearings)
+        app.journal.keep(settings.BEARINGS, bearings)
+        app.journal.log(wire.EVENT_NEW_BEARING, 0, bearings)
         return commands.DONE
 
     def _hold_probation(self, step):
@@ -160,8 +158,8 @@ class Requests:
         if step > probation.steps:
             return commands.OUT_OF_RANGE
         probation.hold(step)
-        app.keep_probation()
-        app.log(wire.EVENT_PROBATION, probation.step, probation.ceiling_permille)
+        app.journal.keep_probation()
+        app.journal.log(wire.EVENT_PROBATION, probation.step, probation.ceiling_permille)
         return commands.DONE
 
     # -- telling -------------------------------------------------------------------------
@@ -172,7 +170,7 @@ class Requests:
     def _stream(self, on):
         if on > 1:
             return commands.OUT_OF_RANGE
-        self._app.streaming = on == 1
+        self._app.loop.streaming = on == 1
         return commands.DONE
 
     def _read_log(self, first):
@@ -199,7 +197,7 @@ class Requests:
         if not 0 < unix_ms < _LATEST_MS:
             return commands.OUT_OF_RANGE
         self._app.blackbox.set_wall_time(unix_ms)
-        self._app.wall_time_known = True
+        self._app.loop.wall_time_known = True
         return commands.DONE
 
     # -- settings and levels -------------------------------------------------------------
@@ -239,8 +237,8 @@ class Requests:
         app.governor.hold_below(app.governor.cap_permille)
         app.probation.new_bearing()
         app.probation.hold(app.probation.steps)
-        app.keep_probation()
-        app.log(wire.EVENT_SETTINGS, 0, 0)
+        app.journal.keep_probation()
+        app.journal.log(wire.EVENT_SETTINGS, 0, 0)
         return commands.DONE
 
     def _get_levels(self, fault):
@@ -257,6 +255,6 @@ class Requests:
             return commands.OUT_OF_RANGE
         reason = app.protection.lower(fault, which, value)
         if reason == protection.DONE:
-            app.keep_levels()
-            app.log(wire.EVENT_LEVELS, fault << 2 | which, value)
+            app.journal.keep_levels()
+            app.journal.log(wire.EVENT_LEVELS, fault << 2 | which, value)
         return _BY_PROTECTION[reason]

@@ -28,6 +28,7 @@ class Sampler:
         self.taken = 0
         self.lost = 0
 
+    @micropython.native
     def drain(self):
         """Index in `samples`, in triples, of the next block; -1 where it is not whole yet."""
         waiting = _waiting(self.counts, self.taken)

@@ -18,6 +18,7 @@ counts until the end of the run; but until it is seen the promise is as good as 
 Without a tacho the duty is the command.
 """
 
+import micropython
 from micropython import const
 
 from .limits import HARD_CAP_PERMILLE
@@ -87,6 +88,7 @@ class SpeedLoop:
         self._lately_micro = 0
         self._waited_ms = 0
 
+    @micropython.native
     def tick(self, command_permille, speed_rpm, edges, elapsed_ms):
         """The duty in 1/1000 at nominal supply; 50 times a second. 6,200 cycles of 125 MHz on the
         emulated chip, 14,600 where a pulse has come.
@@ -172,6 +174,7 @@ class SpeedLoop:
         self.free_permille = free
         self._most = self._cap * _RESERVE // free
 
+    @micropython.native
     def at_supply(self, supply_mv):
         """The last duty, scaled down where the supply is above nominal. Call it at every control
         tick: a supply that jumps by 20 % in 5 ms is 2 % of the speed of a motor of 50 ms.

@@ -125,6 +125,7 @@ class Supplies:
         if len(state) > _FIRST:
             values[q.SUPPLIES_HEALTHY] = 0
 
+    @micropython.native
     def update(self, command_permille, duty_permille):
         """Call 50 times a second, with the speed commanded and the duty on the pin in 1/1000."""
         if self._state[_END] > _FIRST:

@@ -43,6 +43,7 @@ class Telemetry:
         self.dropped_frames = 0
         self.lost_samples = 0
 
+    @micropython.native
     def _finish(self, kind, tail_bytes=0):
         if not self._link.open:
             return
@@ -64,6 +65,7 @@ class Telemetry:
         """Who this is; `fields` in the order of `wire.GREETING`."""
         self.answer(wire.GREETING, 0, *fields)
 
+    @micropython.native
     def status(
         self, governor, step, flags, cap, ceiling, duty, overruns, bad, stray, alarms, quantities
     ):
@@ -90,6 +92,7 @@ class Telemetry:
         framing.copy(quantities, 0, frame, wire.DATA_HEAD_BYTES + wire.STATE_BYTES, _QUANTITY_BYTES)
         self._finish(wire.STATUS)
 
+    @micropython.native
     def features(self, window_samples, window_ms, once_mg, once_um_s, axes):
         """A window has closed; `axes` are its features as `wire.AXIS_FEATURES` has them."""
         frame = self._frame
@@ -100,6 +103,7 @@ class Telemetry:
         framing.copy(axes, 0, frame, at + wire.FEATURES_HEAD_BYTES, _AXES_BYTES)
         self._finish(wire.FEATURES)
 
+    @micropython.native
     def event(self, code, detail, value):
         """Something has happened."""
         struct.pack_into(
@@ -107,6 +111,7 @@ class Telemetry:
         )
         self._finish(wire.EVENT)
 
+    @micropython.native
     def reply(self, command, reason, sequence):
         """The answer to a command."""
         struct.pack_into(
@@ -119,6 +124,7 @@ class Telemetry:
         )
         self._finish(wire.REPLY)
 
+    @micropython.native
     def waveform(self, number, samples, first, count, scale_ug):
         """One block of raw x, y, z counts: `count` triples from `samples[3 * first:]`."""
         at = wire.DATA_HEAD_BYTES

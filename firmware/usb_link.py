@@ -114,6 +114,7 @@ class UsbLink:
         whole = memoryview(buffer)
         return tuple(whole[: _PACKET * (k + 1) - 1] for k in range(transfers))
 
+    @micropython.native
     def write(self, data, length):
         """Queue the first `length` bytes of `data` whole, or not at all; returns True where they
         were queued.
@@ -126,6 +127,7 @@ class UsbLink:
         self._filled = end
         return True
 
+    @micropython.native
     def service(self):
         """Start what can be started: the next transfer out, the next packet in. Call it at every
         control tick.

@@ -7,5 +7,5 @@ itself.
 """
 
 
-class WrongSensorError(ValueError):  # noqa: N818  (says what is wrong, as the fault does)
+class WrongSensorError(ValueError):
     """Another chip answers than the board file names: fit that one, or name this one."""

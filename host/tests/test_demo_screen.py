@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from demo_run import play, record
+from demo_run import blind, play, record
 from rich.console import Console
 from rich.text import Text
 
@@ -46,18 +46,35 @@ def test_before_the_first_frame() -> None:
 def test_limited_screen_names_what_holds_the_speed() -> None:
     text = "\n".join(drawn(20.0, 80, 24))
     for words in (
-        "limiting, held by bearing vibration",
+        "limiting, held by vibration",
         "derate cap 70 %",
         "rated 3,000 rpm",
         "seen at the pin",
         "wear compressed: 1 s = 20.6 h",
-        "limit: bearing vibration",
+        "limit: vibration",
         "59,200 samples, 0 lost; 0 frames lost, 0 bad",
         "1.25× real time",
     ):
         assert words in text
     for name, value in (("alarm", "1.2"), ("limit", "1.8"), ("trip", "4.5")):
         assert any(name in line and value in line for line in text.splitlines())
+
+
+@pytest.mark.parametrize("until_s", MOMENTS[1:])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_what_the_board_does_not_measure_is_no_number(
+    size: tuple[int, int], until_s: float
+) -> None:
+    lines = [line.plain for line in render(play(until_s, blind), *size, UNICODE)]
+    assert "no tacho" in "\n".join(lines)
+    readings = [line.split() for line in lines]
+    shown = {words[1]: words[2] for words in readings if len(words) > 2}
+    assert (shown["shaft"], shown["bearing"], shown["motor"]) == ("-", "-", "-")
+    assert shown["command"] != "-"
+
+
+def test_a_small_screen_needs_no_quantity() -> None:
+    assert len(render(play(20.0, blind), 30, 8, UNICODE)) <= 8
 
 
 def test_tripped_screen_says_so_without_colour() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import io
 
-from demo_run import play, status, window
+import pytest
+from demo_run import blind, frame, limit, play, record, status, window
 
 from wrench.demo.plain import Lines
 from wrench.demo.record import Phase
 from wrench.demo.summary import summary
 from wrench.image import Step
 from wrench.monitor.symbols import ASCII, UNICODE, symbols_for
+from wrench_firmware import wire
 
 
 def test_summary_tells_the_run() -> None:
@@ -19,7 +21,7 @@ def test_summary_tells_the_run() -> None:
     for words in (
         "asked for 70 % of its rated 3,000 rpm",
         "The derate cap held the command at 70 % from 5.0 s on, with the shaft at 2,100 rpm",
-        "At 14.0 s the bearing vibration became the limit that binds",
+        "At 14.0 s the vibration became the limit that binds",
         "from 70 % to 35 % of rated",
         "At 31.50 s the controller tripped: vibration, at 4.70 with the trip level at 4.5 mm/s",
         "0.50 s after the end of the first of the windows in a row",
@@ -43,6 +45,91 @@ def test_summary_without_a_trip_is_honest() -> None:
     assert "There was no trip: at 12.0 s, the recording's end" in text
     assert "never seen off at the pin" in text
     assert "seizure" not in text
+
+
+def test_without_a_tacho_the_summary_tells_no_speed() -> None:
+    text = summary(play(seen=blind))
+    assert " rpm" in text, "its rated speed is known"
+    assert "the shaft" not in text
+    assert "came down from 70 % to 35 % of rated." in text
+    assert "from 5.0 s on. There" in text
+
+
+def test_plain_lines_without_a_reading_have_a_question_mark() -> None:
+    out = io.StringIO()
+    Lines(out, UNICODE).tick(play(20.0, blind))
+    reading = out.getvalue().splitlines()[-1]
+    assert "? rpm, velocity ? mm/s, peak ? g" in reading
+    assert "? °C, ? A, ? V" in reading
+
+
+@pytest.mark.parametrize("velocity_um_s", [4_700, 1_000])
+def test_a_trip_by_peaks_is_told_with_what_was_above_its_level(velocity_um_s: int) -> None:
+    run = record()
+    run.begin(0.7, 1.0)
+    run.take(window(2.0, velocity_um_s, peak_mg=13_500), 0, 0)
+    trip = wire.FAULTS.index("acceleration peak")
+    run.take(frame("event", 2.3, code="trip", detail=trip, value=13_500), 0, 0)
+    text = summary(run)
+    value = "4.70 with the trip level at 4.5 mm/s" if velocity_um_s > 4_500 else "a peak of 13.5"
+    assert f"tripped: acceleration peak, at {value}" in text
+    assert run.events[-1].text == "TRIP: acceleration peak, 13.5 g"
+
+
+def test_a_board_without_a_level_for_peaks_is_judged_by_velocity_alone() -> None:
+    run = record()
+    vibration = run.board.protection.vibration.model_copy(update={"acceleration_peak_trip_g": None})
+    protection = run.board.protection.model_copy(update={"vibration": vibration})
+    run.board = run.board.model_copy(update={"protection": protection})
+    run.begin(0.7, 1.0)
+    run.take(window(2.0, 1_000, peak_mg=15_900), 0, 0)
+    assert run.above_trip_s is None
+    run.take(window(2.25, 4_600, peak_mg=15_900), 0, 0)
+    trip = wire.FAULTS.index("vibration")
+    run.take(frame("event", 2.5, code="trip", detail=trip, value=4_600), 0, 0)
+    assert "at 4.60 with the trip level at 4.5 mm/s" in summary(run)
+
+
+def test_limits_that_protect_nothing_are_not_the_story() -> None:
+    run = record()
+    run.begin(0.7, 1.0)
+    for at, name in ((2.0, "ramp"), (3.0, "probation"), (4.0, "critical speed")):
+        run.take(limit(at, name, 450), 0, 0)
+    assert run.first_limit is None
+    assert [event.text for event in run.events] == [
+        "probation holds 45 %",
+        "critical speed holds 45 %",
+    ]
+    run.take(limit(5.0, "supply", 400), 0, 0)
+    assert run.first_limit == (5.0, "supply")
+
+
+def test_events_of_the_board_are_told_in_words() -> None:
+    run = record()
+    run.begin(0.7, 1.0)
+    crest, envelope = wire.FAULTS.index("crest factor"), wire.FAULTS.index("envelope")
+    for n, (code, detail) in enumerate(
+        [
+            ("wall time", 0),
+            ("alarm", crest),
+            ("alarm over", crest),
+            ("alarm", crest),
+            ("alarm", envelope),
+            ("probation", 2),
+            ("probation", 0),
+            ("samples lost", 0),
+            ("stop", 1),
+        ]
+    ):
+        run.take(frame("event", 2.0 + n, code=code, detail=detail), 0, 0)
+    assert [event.text for event in run.events] == [
+        "alarm: crest factor",
+        "alarm: envelope",
+        "probation: step 2 earned",
+        "probation begins anew",
+        "samples lost",
+        "stop",
+    ]
 
 
 def test_losses_since_the_run_began_are_told() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from firmware_host import PACKAGE, board_constants
@@ -22,6 +24,11 @@ SOURCES = sorted(
     for path in FIRMWARE.rglob("*.py")
     if "typings" not in path.parts
 )
+# Everything but the definition of the protocol, whose numbers are in `wire_format.py`.
+SHIPPED = [name for name in SOURCES if name != "wire.py"]
+# Beside the others, because they are what finds them.
+OUTSIDE = ("main.py", "loader.py")
+PACKED = [name for name in SHIPPED if name not in OUTSIDE]
 # The first bytes of a module for MicroPython 1.23 to 1.27: bytecode 6.3.
 MPY = b"M\x06"
 
@@ -50,17 +57,83 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- what is on the board ------------------------------------------------------------------------
 
 
+def index_of(deployed: Deployment) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
+    """What the chip knows of the pack: where each file is, and which folders there are. For
+    deployments that are not compiled."""
+    found: dict[str, Any] = {}
+    exec(deployed.files["/lib/wrench_index.mpy"], found)
+    return found["FILES"], found["FOLDERS"]
+
+
 def test_a_board_gets_the_firmware_its_constants_and_a_start(deployed: Deployment) -> None:
-    modules = {f"/lib/{PACKAGE}/{name}" for name in SOURCES if name != "main.py"}
-    modules |= {"/lib/wrench_board.py", "/lib/wrench_build.py"}
-    assert deployed.files.keys() == {"/main.py"} | {name[:-3] + ".mpy" for name in modules}
-    assert f"/lib/{PACKAGE}/drivers/adxl345.mpy" in deployed.files
+    assert deployed.files.keys() == {
+        "/main.py",
+        "/lib/wrench_loader.mpy",
+        "/lib/wrench_index.mpy",
+        "/lib/wrench_board.mpy",
+        "/lib/wrench_build.mpy",
+        "/lib/wrench.pack",
+    }
 
 
 def test_everything_but_the_start_is_compiled(deployed: Deployment) -> None:
     assert deployed.files["/main.py"] == (FIRMWARE / "main.py").read_bytes()
     for path, content in deployed.files.items():
         assert path == "/main.py" or content.startswith(MPY), path
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_the_pack_holds_every_module_once_where_the_index_says(board: Board, tree: Path) -> None:
+    for name in PACKED:  # so that no constant is put in: what is packed is the source
+        (tree / name).write_text(f"# {name}\n" + "x = y\n" * len(name), encoding="utf-8")
+    done = deployment(board)
+    pack, (files, folders) = done.files["/lib/wrench.pack"], index_of(done)
+    assert {name.removesuffix(".mpy") + ".py" for name in files} == {
+        f"{PACKAGE}/{name}" for name in PACKED
+    }
+    for name, (offset, size) in files.items():
+        source = tree / name.removeprefix(f"{PACKAGE}/").replace(".mpy", ".py")
+        assert pack[offset : offset + size] == source.read_bytes()
+    assert sum(size for _, size in files.values()) == len(pack)
+    assert set(folders) == {PACKAGE, f"{PACKAGE}/drivers"}
+
+
+def test_the_index_on_the_board_leads_to_compiled_modules(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    script = (
+        "import json, wrench_index as index\nprint(json.dumps([index.FILES, list(index.FOLDERS)]))"
+    )
+    files, folders = json.loads(on_micropython(deployed, tmp_path, ["wrench_index"], script))
+    pack = deployed.files["/lib/wrench.pack"]
+    assert len(files) == len(PACKED)
+    assert PACKAGE in folders
+    for name, (offset, size) in files.items():
+        assert pack[offset : offset + size].startswith(MPY), name
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_readable_twins_of_assembler_stay_at_home(board: Board) -> None:
+    source = (FIRMWARE / "framing.py").read_bytes()
+    assert b"def append_crc_reference(" in source
+    done = deployment(board)
+    offset, size = index_of(done)[0][f"{PACKAGE}/framing.mpy"]
+    packed = done.files["/lib/wrench.pack"][offset : offset + size]
+    assert b"def append_crc_reference(" not in packed
+    assert b"def crc_matches(" in packed
+    assert len(packed.splitlines()) == len(source.splitlines())
+
+
+def on_micropython(deployed: Deployment, folder: Path, modules: list[str], script: str) -> str:
+    """What a script prints that finds these modules of a deployment, on the host's MicroPython."""
+    for name in modules:
+        (folder / f"{name}.mpy").write_bytes(deployed.files[f"/lib/{name}.mpy"])
+    micropython = Path(sys.executable).with_name("micropython")
+    if not micropython.exists():
+        pytest.skip("no MicroPython for the host beside this Python: pip install '.[dev]'")
+    script = f"import sys; sys.path[:] = [{str(folder)!r}]\n{script}"
+    done = subprocess.run([micropython, "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 @pytest.mark.usefixtures("uncompiled")
@@ -81,23 +154,24 @@ def test_only_firmware_is_shipped(board: Board, tree: Path) -> None:
 def test_the_chip_reads_its_constants_and_its_hash(
     deployed: Deployment, board: Board, tmp_path: Path
 ) -> None:
-    for name in ("wrench_board", "wrench_build"):
-        (tmp_path / f"{name}.mpy").write_bytes(deployed.files[f"/lib/{name}.mpy"])
-    micropython = Path(sys.executable).with_name("micropython")
-    if not micropython.exists():
-        pytest.skip("no MicroPython for the host beside this Python: pip install '.[dev]'")
     script = (
-        f"import sys; sys.path[:] = [{str(tmp_path)!r}]\n"
         "import wrench_board, wrench_build\n"
-        "print(wrench_build.FIRMWARE_HASH, wrench_board.BOARD_HASH, wrench_board.BOARD_NAME)"
+        "print(wrench_build.FIRMWARE_HASH, wrench_board.BOARD_HASH, wrench_board.BOARD_NAME)\n"
+        "print(wrench_build.GIT_HASH)"
     )
-    said = subprocess.run([micropython, "-c", script], capture_output=True, text=True, check=True)
+    said = on_micropython(deployed, tmp_path, ["wrench_board", "wrench_build"], script)
+    hashes, git_hash = said.splitlines()
     constants = board_constants(board)
-    assert said.stdout.split() == [
+    assert hashes.split() == [
         str(deployed.firmware_hash),
         str(constants["BOARD_HASH"]),
         constants["BOARD_NAME"],
     ]
+    describe = ["git", "-C", str(FIRMWARE), "rev-parse", "HEAD"]
+    head = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
+    assert head.startswith(git_hash.rstrip("+"))
+    assert len(git_hash) <= 12
+    assert bool(git_hash) == bool(head)
 
 
 # ---- the hash ------------------------------------------------------------------------------------
@@ -113,7 +187,7 @@ def test_the_same_sources_have_the_same_hash(
 
 
 @pytest.mark.usefixtures("uncompiled")
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_hash_changes_with_every_source(board: Board, tree: Path, name: str) -> None:
     before = deployment(board)
     with (tree / name).open("a", encoding="utf-8") as source:
@@ -142,6 +216,16 @@ def test_another_board_is_the_same_firmware(board: Board) -> None:
     assert changed == {"/lib/wrench_board.mpy"}
     assert after.files.keys() == before.files.keys()
     assert after.firmware_hash == before.firmware_hash
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_other_texts_for_modules_are_another_firmware(board: Board) -> None:
+    before = deployment(board)
+    after = deployment(board, {"console.py": b"x = y\n"})
+    assert after.firmware_hash != before.firmware_hash
+    offset, size = index_of(after)[0][f"{PACKAGE}/console.mpy"]
+    assert after.files["/lib/wrench.pack"][offset : offset + size] == b"x = y\n"
+    assert deployment(board) == before
 
 
 # ---- what does not compile -----------------------------------------------------------------------

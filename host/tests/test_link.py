@@ -6,19 +6,23 @@ import itertools
 import random
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from cobs import cobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from micropython_vm import Vm
+from numpy.typing import NDArray
 from scripted_board import KINDS, ScriptedBoard, coded, data_frame
 
+from wrench.blackbox import Event
 from wrench.errors import LinkError, RefusedError
 from wrench.link import HEARTBEAT_US, Decoder, Frame, Link, encode
-from wrench_firmware import wire
+from wrench_firmware import records, wire
 
 DATA = [name for kind, (name, _) in wire.MESSAGES.items() if kind < wire.HELLO]
 MS = 1000
@@ -136,7 +140,7 @@ def test_a_sound_crc_alone_makes_no_frame(body: bytes) -> None:
 
 
 def test_a_number_that_this_version_cannot_name_is_shown() -> None:
-    (frame,) = decoded(Decoder(), data_frame("status", mode=99, fault=2))
+    (frame,) = decoded(Decoder(), data_frame("status", mode=99, fault=15))
     assert (frame["mode"], frame["fault"]) == ("unknown 99", "e-stop")
 
 
@@ -224,14 +228,16 @@ class Heard:
         packets = [chunk[n : n + 64].hex() for chunk in chunks for n in range(0, len(chunk), 64)]
         answer = vm.ask("hear", packets, reasons)
         assert isinstance(answer, list), answer
-        carried_out, self.bad_frames, sent = answer
-        self.carried_out = [(wire.MESSAGES[kind][0], value) for kind, value in carried_out]
+        carried_out, self.bad_frames, self.stray_bytes, sent = answer
+        self.carried_out = [(wire.MESSAGES[kind][0], tuple(given)) for kind, given in carried_out]
         frames = decoded(Decoder(), bytes.fromhex(sent))
         assert {frame.name for frame in frames} <= {"reply"}
         self.replies = [(f["command"], f["reason"], f["command_sequence"]) for f in frames]
 
 
 COMMANDS = {name: len(fields) for kind, (name, fields) in wire.MESSAGES.items() if kind >= 64}
+RANGES = {"B": (0, 255), "H": (0, 0xFFFF), "I": (0, (1 << 32) - 1), "Q": (0, (1 << 64) - 1)}
+RANGES["i"] = (-(1 << 31), (1 << 31) - 1)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -239,7 +245,7 @@ COMMANDS = {name: len(fields) for kind, (name, fields) in wire.MESSAGES.items() 
 def test_the_firmware_understands_every_command(vm: Vm, name: str, value: int) -> None:
     values = (value,) * COMMANDS[name]
     heard = Heard(vm, encode(name, 0xABCD, *values))
-    assert heard.carried_out == [(name, value if values else 0)]
+    assert heard.carried_out == [(name, values)]
     answered = [] if name == "heartbeat" else [(KINDS[name], "done", 0xABCD)]
     assert heard.replies == answered
     assert heard.bad_frames == 0
@@ -253,10 +259,14 @@ def test_a_refusal_carries_its_reason_and_changes_nothing(vm: Vm, name: str) -> 
         assert heard.replies == [(KINDS[name], reason, 7)]
 
 
-@pytest.mark.parametrize("speed", [0, 1, 700, 1001, 0xFFFF])
-def test_a_speed_arrives_as_it_was_sent(vm: Vm, speed: int) -> None:
-    for name in ("run", "set_limit"):
-        assert Heard(vm, encode(name, 1, speed)).carried_out == [(name, speed)]
+@pytest.mark.parametrize("name", [name for name in COMMANDS if COMMANDS[name]])
+def test_every_argument_arrives_as_it_was_sent(vm: Vm, name: str) -> None:
+    ranges = [RANGES[code] for _, code, _ in wire.MESSAGES[KINDS[name]][1]]
+    noise = random.Random(name)
+    sets = [tuple(low for low, _ in ranges), tuple(high for _, high in ranges)]
+    sets += [tuple(noise.randint(low, high) for low, high in ranges) for _ in range(20)]
+    for values in sets:
+        assert Heard(vm, encode(name, 1, *values)).carried_out == [(name, values)]
 
 
 def body(kind: int, payload: bytes = b"", sequence: int = 9) -> bytes:
@@ -268,7 +278,8 @@ def body(kind: int, payload: bytes = b"", sequence: int = 9) -> bytes:
     ("frame", "kind", "reason"),
     [
         (body(200), 200, "unknown command"),
-        (body(wire.MAINTENANCE + 1, b"\1\2"), wire.MAINTENANCE + 1, "unknown command"),
+        (body(max(wire.MESSAGES) + 1, b"\1\2"), max(wire.MESSAGES) + 1, "unknown command"),
+        (body(wire.LEVEL, bytes(29)), wire.LEVEL, "unknown command"),
         (body(wire.STATUS, bytes(32)), wire.STATUS, "unknown command"),
         (body(0), 0, "unknown command"),
         (body(wire.RUN), wire.RUN, "wrong length"),
@@ -277,6 +288,8 @@ def body(kind: int, payload: bytes = b"", sequence: int = 9) -> bytes:
         (body(wire.STOP, b"\0"), wire.STOP, "wrong length"),
         (body(wire.HEARTBEAT, b"\0"), wire.HEARTBEAT, "wrong length"),
         (body(wire.RUN, bytes(49)), wire.RUN, "wrong length"),
+        (body(wire.READ_CAPTURE, bytes(8)), wire.READ_CAPTURE, "wrong length"),
+        (body(wire.SET_LEVEL, bytes(5)), wire.SET_LEVEL, "wrong length"),
     ],
 )
 def test_what_is_no_command_is_answered_and_changes_nothing(
@@ -285,7 +298,7 @@ def test_what_is_no_command_is_answered_and_changes_nothing(
     heard = Heard(vm, coded(frame))
     assert heard.carried_out == []
     assert heard.replies == [(kind, reason, 9)]
-    assert heard.bad_frames == 0
+    assert (heard.bad_frames, heard.stray_bytes) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -304,8 +317,8 @@ def test_what_is_no_command_is_answered_and_changes_nothing(
 def test_what_is_no_frame_is_counted_without_an_answer(vm: Vm, data: bytes) -> None:
     for chunks in ([data], [data[:2], data[2:]]):
         heard = Heard(vm, *chunks, b"\0\0", encode("stop", 3))
-        assert heard.bad_frames == 1
-        assert heard.carried_out == [("stop", 0)]
+        assert (heard.bad_frames, heard.stray_bytes) == (1, len(data) - 1)
+        assert heard.carried_out == [("stop", ())]
         assert heard.replies == [(KINDS["stop"], "done", 3)]
 
 
@@ -315,8 +328,9 @@ def test_every_flipped_bit_in_a_command_is_seen(vm: Vm) -> None:
         flipped = bytearray(sound)
         flipped[at] ^= 1 << at % 8
         heard = Heard(vm, bytes(flipped), encode("stop", 6))
-        assert heard.carried_out == [("stop", 0)]
-        assert heard.bad_frames == len([piece for piece in flipped.split(b"\0") if piece])
+        assert heard.carried_out == [("stop", ())]
+        pieces = [piece for piece in flipped.split(b"\0") if piece]
+        assert (heard.bad_frames, heard.stray_bytes) == (len(pieces), sum(map(len, pieces)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -334,19 +348,21 @@ def test_commands_are_carried_out_once_and_in_order_whatever_lies_between(
     vm: Vm, traffic: list[tuple[str, int] | bytes], noise: random.Random
 ) -> None:
     stream = b""
-    expected: list[tuple[str, int]] = []
-    bad = 0
+    expected: list[tuple[str, tuple[int, ...]]] = []
+    bad = stray = 0
     for item in traffic:
         if isinstance(item, bytes):
             stream += item + b"\0"
             bad += 1
+            stray += len(item)
         else:
             name, value = item
-            stream += encode(name, len(expected), *(value,) * COMMANDS[name])
-            expected.append((name, value if COMMANDS[name] else 0))
+            values = (value,) * COMMANDS[name]
+            stream += encode(name, len(expected), *values)
+            expected.append((name, values))
     heard = Heard(vm, *chopped(stream, noise))
     assert heard.carried_out == expected
-    assert heard.bad_frames == bad
+    assert (heard.bad_frames, heard.stray_bytes) == (bad, stray)
     assert [sequence for _, _, sequence in heard.replies] == [
         n for n, (name, _) in enumerate(expected) if name != "heartbeat"
     ]
@@ -473,6 +489,198 @@ def test_commands_are_numbered_and_carry_their_argument(board: ScriptedBoard, li
 
 def test_command_numbers_wrap_at_sixteen_bits(vm: Vm) -> None:
     assert Heard(vm, encode("stop", 65_536 + 5)).replies == [(KINDS["stop"], "done", 5)]
+
+
+# ---- the black box, settings and levels ----------------------------------------------------------
+
+
+class Keeper:
+    """A board that keeps `events` and answers `read_log` with up to three of them at a time;
+    other questions it answers with what `told` has for them, in turn."""
+
+    def __init__(self, board: ScriptedBoard, events: list[Event]) -> None:
+        self.board = board
+        self.events = events
+        self.told: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        board.answer = self
+
+    def __call__(self, name: str, sequence: int) -> None:
+        board = self.board
+        if name == "read_log":
+            (first,) = board.heard[-1][2]
+            found = [event for event in self.events if event.sequence >= first][:3]
+            ends = (self.events[0].sequence, self.events[-1].sequence) if self.events else (0, 0)
+            tail = b"".join(map(record_of, found))
+            fields = {"oldest": ends[0], "newest": ends[1], "first": first, "records": len(found)}
+            board.send("log", **fields, tail=tail)
+        elif self.told.get(name):
+            answer, fields = self.told[name].pop(0)
+            board.send(answer, **fields)
+        board.reply(name, sequence)
+
+
+def record_of(event: Event) -> bytes:
+    """An event as the log message carries it."""
+    numbers = (event.sequence, event.time_us, event.boot, event.code, event.detail, event.value)
+    return struct.pack(records.EVENT_FORMAT, *numbers, event.count, event.span_us >> 20)
+
+
+def event(sequence: int) -> Event:
+    """An event of some kind."""
+    return Event(sequence, 1_000_000 * sequence, 3, sequence % 19, 7, -sequence, 1, 0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 11])
+def test_the_whole_log_is_read_in_order(board: ScriptedBoard, link: Link, count: int) -> None:
+    keeper = Keeper(board, [event(5 + 2 * n) for n in range(count)])
+    assert list(link.log()) == keeper.events
+    assert list(link.log(9)) == [known for known in keeper.events if known.sequence >= 9]
+
+
+def test_a_part_of_the_log_tells_what_there_is(board: ScriptedBoard, link: Link) -> None:
+    keeper = Keeper(board, [event(n) for n in range(100, 140)])
+    frame, events = link.read_log(110)
+    assert (frame["oldest"], frame["newest"], frame["records"]) == (100, 139, 3)
+    assert events == keeper.events[10:13]
+    assert board.heard[-1][1:] == ("read_log", (110,))
+
+
+def test_a_log_that_grows_is_read_to_where_it_ended(board: ScriptedBoard, link: Link) -> None:
+    keeper = Keeper(board, [event(n) for n in range(4)])
+    seen: list[int] = []
+    for known in link.log():
+        seen.append(known.sequence)
+        keeper.events.append(event(len(keeper.events)))
+        assert len(seen) < 20
+    assert seen == [0, 1, 2, 3]
+
+
+def test_what_comes_between_question_and_answer_stays_in_order(
+    board: ScriptedBoard, link: Link
+) -> None:
+    keeper = Keeper(board, [event(1)])
+
+    def busy(name: str, sequence: int) -> None:
+        board.send("event", detail=1)
+        keeper(name, sequence)
+        board.send("event", detail=2)
+
+    board.answer = busy
+    link.read_log(0)
+    assert [frame["detail"] for frame in iter(lambda: link.receive(0), None)] == [1, 2]
+
+
+def test_an_answer_that_got_lost_is_asked_for_again(board: ScriptedBoard, link: Link) -> None:
+    keeper = Keeper(board, [event(1)])
+    lost = 2
+
+    def no_room_at_first(name: str, sequence: int) -> None:
+        nonlocal lost
+        if lost:
+            lost -= 1
+            board.reply(name, sequence)
+        else:
+            keeper(name, sequence)
+
+    board.answer = no_room_at_first
+    assert link.read_log(0)[1] == keeper.events
+    assert len(board.commands("read_log")) == 3
+    lost = 1000
+    with pytest.raises(LinkError, match=r"'read_log' got lost 3 times.*try again"):
+        link.read_log(0)
+
+
+def test_the_answer_to_another_question_is_not_taken_for_it(
+    board: ScriptedBoard, link: Link
+) -> None:
+    keeper = Keeper(board, [])
+    fields = {"settings": 8, "factory": 1, "least": 0, "most": 9}
+    keeper.told["get_setting"] = [
+        ("setting", {"setting": 4, "value": 1, **fields}),
+        ("setting", {"setting": 5, "value": 2, **fields}),
+    ]
+    assert link.setting(5)["value"] == 2
+    assert len(board.commands("get_setting")) == 2
+
+
+def test_all_settings_are_as_many_as_the_board_says(board: ScriptedBoard, link: Link) -> None:
+    keeper = Keeper(board, [])
+    fields = {"settings": 3, "factory": 700, "least": 0, "most": 1000}
+    keeper.told["get_setting"] = [
+        ("setting", {"setting": n, "value": 100 * n, **fields}) for n in range(3)
+    ]
+    found = link.settings()
+    assert [(frame["setting"], frame["value"]) for frame in found] == [(0, 0), (1, 100), (2, 200)]
+    assert [heard[2] for heard in board.heard] == [(0,), (1,), (2,)]
+
+
+def test_levels_are_asked_for_and_set_by_name(board: ScriptedBoard, link: Link) -> None:
+    number = wire.FAULTS.index("bearing too hot")
+    values = {"alarm": wire.ABSENT, "limit": 70_000, "trip": 80_000, "delay_ms": 300}
+    values |= {"board_alarm": wire.ABSENT, "board_limit": 75_000, "board_trip": 85_000}
+    keeper = Keeper(board, [])
+    keeper.told["get_levels"] = [("levels", {"protection": number, **values})]
+    levels = link.levels("bearing too hot")
+    assert levels["protection"] == "bearing too hot"
+    assert (levels["alarm"], levels["limit"], levels["board_trip"]) == (None, 70_000, 85_000)
+    link.set_level("bearing too hot", "trip", 78_000)
+    assert [heard[1:] for heard in board.heard] == [
+        ("get_levels", (number,)),
+        ("set_level", (number, wire.LEVELS.index("trip"), 78_000)),
+    ]
+
+
+def test_a_level_that_is_refused_is_told_with_the_reason(board: ScriptedBoard, link: Link) -> None:
+    reason = "less protective than the board file: hold the button at power-up first"
+    board.answer = lambda name, sequence: board.reply(name, sequence, reason)
+    with pytest.raises(RefusedError, match=f"set level: {reason}"):
+        link.set_level("vibration", "trip", 9_000)
+
+
+def test_the_wall_time_arrives_in_full(board: ScriptedBoard, link: Link) -> None:
+    link.set_time(1_790_000_000_123)
+    assert board.heard == [(0, "set_time", (1_790_000_000_123,))]
+
+
+def kept_capture(slot: int, number: int, counts: NDArray[np.int16]) -> bytes:
+    """A capture as the board keeps it: the directory's page, then the waveform."""
+    data = counts.astype("<i2").tobytes()
+    check = 0
+    for at in range(0, len(data), records.PAGE_BYTES):
+        page = data[at : at + records.PAGE_BYTES].ljust(records.PAGE_BYTES, b"\xff")
+        check = zlib.crc32(struct.pack("<II", check, zlib.crc32(page)))
+    head = (records.ENDED, slot, 3, number, 5_000_000, 77, 3200, 3906, len(counts), 1, 1, check)
+    page = struct.pack(records.CAPTURE_FORMAT, *head) + struct.pack("<i", 4321)
+    page = page.ljust(records.CAPTURE_CHECKED_BYTES, b"\xff")
+    return page + struct.pack("<I", zlib.crc32(page)) + data
+
+
+def test_captures_are_put_together_and_come_oldest_first(board: ScriptedBoard, link: Link) -> None:
+    noise = np.random.default_rng(1)
+    waves = [noise.integers(-4096, 4096, (n, 3)).astype(np.int16) for n in (300, 4096)]
+    slots = [kept_capture(0, 8, waves[0]), b"", kept_capture(2, 7, waves[1])]
+
+    def answer(name: str, sequence: int) -> None:
+        slot, offset = board.heard[-1][2]
+        piece = slots[slot][offset : offset + 512]
+        fields = {"slot": slot, "slots": len(slots), "size": len(slots[slot]), "offset": offset}
+        board.send("capture", **fields, tail=piece)
+        board.reply(name, sequence)
+
+    board.answer = answer
+    found = link.captures()
+    assert [(one.slot, one.number, one.whole) for one in found] == [(2, 7, True), (0, 8, True)]
+    for one, wave in zip(found, reversed(waves), strict=True):
+        assert (one.counts == wave).all()
+        assert (one.fault, one.quantities) == ("vibration", [4321])
+    assert link.capture(1) is None
+
+
+def test_a_board_that_keeps_no_captures_has_none(board: ScriptedBoard, link: Link) -> None:
+    board.answer = lambda name, sequence: board.reply(name, sequence, "out of range")
+    assert link.captures() == []
+    with pytest.raises(RefusedError, match="out of range"):
+        link.capture(0)
 
 
 # ---- the heartbeat of whoever owns a run ---------------------------------------------------------

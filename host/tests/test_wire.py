@@ -7,6 +7,7 @@ host's own decoder.
 from __future__ import annotations
 
 import random
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -25,13 +26,17 @@ LISTS = {
     "MODES": wire.MODES,
     "LIMITS": wire.LIMITS,
     "FAULTS": wire.FAULTS,
+    "LEVELS": wire.LEVELS,
     "FLAGS": wire.FLAGS,
     "EVENTS": wire.EVENTS,
     "REASONS": wire.REASONS,
 }
 DATA = [name for kind, (name, _) in wire.MESSAGES.items() if kind < wire.HELLO]
 FIELDS = {name: [field for field, _, _ in fields] for name, fields in wire.MESSAGES.values()}
+KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
 CODE_BYTES = {"B": 1, "b": 1, "H": 2, "h": 2, "I": 4, "i": 4, "Q": 8}
+# Fields of bits, by the list that names them.
+BITS = {"FLAGS": 16}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +67,12 @@ def told(vm: Vm, *calls: tuple[Any, ...]) -> list[Frame]:
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_names_nothing_twice_and_fits_its_byte(name: str) -> None:
     assert len(set(LISTS[name])) == len(LISTS[name])
-    assert len(LISTS[name]) <= (8 if name == "FLAGS" else 256)
+    assert len(LISTS[name]) <= BITS.get(name, 256)
+
+
+def test_every_fault_has_a_bit_among_the_alarms() -> None:
+    (code,) = [code for name, code, _ in wire.STATUS_STATE if name == "alarms"]
+    assert len(wire.FAULTS) <= 8 * CODE_BYTES[code]
 
 
 def test_messages_and_fields_are_named_once() -> None:
@@ -77,17 +87,28 @@ def test_units_that_look_like_lists_are_lists() -> None:
     assert {unit for unit in units if unit.isupper()} <= LISTS.keys()
 
 
-def test_both_pythons_have_the_same_hash_and_sizes(vm: Vm) -> None:
-    found = vm.ask("schema")
-    sizes = {
-        name: sum(CODE_BYTES.get(code) or int(code[:-1]) for _, code, _ in fields)
-        for name, fields in wire.MESSAGES.values()
+def sizes(fields: Any) -> int:
+    """Bytes of a sequence of fields, by the table above."""
+    return sum(CODE_BYTES.get(code) or int(code[:-1]) for _, code, _ in fields)
+
+
+def test_the_chip_has_the_hash_and_sizes_of_the_definition(vm: Vm) -> None:
+    found, formats, heads, parts = vm.ask("schema")
+    assert found == wire.schema_hash()
+    assert formats == {
+        str(kind): [wire.struct_format(fields), sizes(fields), sizes(fields)]
+        for kind, (_, fields) in wire.MESSAGES.items()
     }
-    assert found == [wire.schema_hash(), sizes, wire.DATA_HEAD_BYTES, wire.COMMAND_HEAD_BYTES]
-    largest = max(sizes.values()) + wire.DATA_HEAD_BYTES + wire.CRC_BYTES
-    assert largest <= wire.MAX_DATA_BYTES
-    largest = max(sizes[name] for name in sizes if name not in DATA)
-    assert largest + wire.COMMAND_HEAD_BYTES + wire.CRC_BYTES + 1 <= wire.MAX_COMMAND_BYTES
+    assert heads == [sizes(wire.DATA_HEAD), sizes(wire.COMMAND_HEAD), 4]
+    assert parts == [[sizes(part)] * 2 for part in (wire.STATUS_STATE, wire.FEATURES_HEAD)]
+
+
+def test_every_message_fits_a_frame() -> None:
+    around = wire.DATA_HEAD_BYTES + wire.CRC_BYTES
+    assert max(sizes(wire.MESSAGES[KINDS[n]][1]) for n in DATA) + around <= wire.MAX_DATA_BYTES
+    around = wire.COMMAND_HEAD_BYTES + wire.CRC_BYTES + 1
+    commands = [fields for kind, (_, fields) in wire.MESSAGES.items() if kind >= wire.HELLO]
+    assert max(map(sizes, commands)) + around <= wire.MAX_COMMAND_BYTES
 
 
 @pytest.mark.parametrize(
@@ -153,16 +174,24 @@ def test_the_firmware_s_numbers_are_places_in_the_lists(vm: Vm) -> None:
         "e-stop is open": "ESTOP_OPEN",
         "motor is turning: stop first": "TURNING",
         "sensor not ready": "NOT_READY",
+        "too soon after the last stop": "TOO_SOON",
+        "less protective than the board file: hold the button at power-up first": "LESS_PROTECTIVE",
+        "levels must rise from alarm to limit to trip": "OUT_OF_ORDER",
+        "this cannot be changed": "FIXED",
+        "nothing there": "NOTHING_THERE",
+        "probation can be held back, not hurried": "NOT_HURRIED",
+        "the flash does not keep it": "NOT_KEPT",
     }
     reasons = [special.get(name, name.upper().replace(" ", "_")) for name in wire.REASONS]
-    events = ["EVENT_" + name.upper().replace(" ", "_") for name in wire.EVENTS]
+    events = ["EVENT_" + re.sub("[ -]", "_", name.upper()) for name in wire.EVENTS]
     assert vm.ask("numbers", "commands", reasons) == list(range(len(wire.REASONS)))
-    assert vm.ask("numbers", "telemetry", events) == list(range(len(wire.EVENTS)))
+    assert vm.ask("numbers", "wire_format", events) == list(range(len(wire.EVENTS)))
 
 
 # ---- what the firmware packs, the host unpacks ---------------------------------------------------
 
-INT32 = st.integers(-(1 << 31), (1 << 31) - 1)
+SENTINELS = (wire.ABSENT, wire.BROKEN)
+INT32 = st.integers(-(1 << 31), (1 << 31) - 1).filter(lambda number: number not in SENTINELS)
 U32 = st.integers(0, (1 << 32) - 1)
 U16 = st.integers(0, (1 << 16) - 1)
 
@@ -178,98 +207,115 @@ identities = st.binary(min_size=7, max_size=7).map(lambda data: data + b"\x2b")
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, (1 << 64) - 1),
-    st.tuples(U16, st.integers(0, len(wire.IMAGES) - 1), st.integers(0, 3), U32, U32, U32, U32),
-    st.tuples(identities, text(24), text(12), text(12)),
+    st.tuples(U16, st.integers(0, len(wire.IMAGES) - 1), st.integers(0, 3)),
+    st.tuples(U32, U32, U32, U32, U32),
+    st.tuples(identities, text(32), text(12), text(12), text(12)),
 )
 def test_a_greeting_comes_back(
-    vm: Vm, time_us: int, numbers: tuple[int, ...], texts: tuple[bytes, ...]
+    vm: Vm,
+    time_us: int,
+    named: tuple[int, int, int],
+    numbers: tuple[int, ...],
+    texts: tuple[bytes, ...],
 ) -> None:
-    (frame,) = told(vm, call("greeting", *numbers, *(t.hex() for t in texts), at_us=time_us))
+    given_texts = (t.hex() for t in texts)
+    (frame,) = told(vm, call("greeting", *named, *numbers, *given_texts, at_us=time_us))
     assert (frame.name, frame.time_us, frame.sequence, frame.tail) == ("greeting", time_us, 0, b"")
-    expected = [*numbers, *texts]
-    expected[1:3] = [wire.IMAGES[numbers[1]], wire.RESET_CAUSES[numbers[2]]]
+    version, image, cause = named
+    expected = [version, wire.IMAGES[image], wire.RESET_CAUSES[cause], *numbers, *texts]
     assert frame.values == dict(zip(FIELDS["greeting"], expected, strict=True))
 
 
 def test_an_identity_that_ends_in_zeros_comes_back_whole(vm: Vm) -> None:
     identity = bytes.fromhex("e661640843735300")
-    (frame,) = told(vm, call("greeting", 1, 0, 0, 0, 0, 0, 3200, identity.hex(), "", "", ""))
+    numbers = [2, 0, 0, 0, 0, 0, 3200, 1]
+    (frame,) = told(vm, call("greeting", *numbers, identity.hex(), "", "", "", ""))
     assert frame["unique_id"] == identity
 
 
-GOVERNOR = {"mode": 4, "limit": 4, "fault": 9, "command_permille": 612, "cap_permille": 700}
-INPUTS = {"speed_rpm": 1836, "bearing_mdegc": 41_237, "current_ma": -1234, "supply_mv": 12_345}
-STATUS = {
+GOVERNOR = {"mode": 5, "limit": 6, "fault": 24, "command_permille": 612}
+STATE = {
     "mode": "limiting",
-    "limit": "bearing vibration",
+    "limit": "vibration",
     "fault": "link lost",
-    "flags": 0b1011,
+    "probation_step": 2,
+    "flags": 0b1010_1011,
     "speed_command_permille": 612,
     "derate_cap_permille": 700,
+    "ceiling_permille": 650,
     "duty_permille": 587,
-    "speed_rpm": 1836,
-    "velocity_um_s": 70_000,
-    "acceleration_peak_mg": 9001,
-    "bearing_temperature_cdeg": 4123,
-    "current_ma": -1234,
-    "supply_mv": 12_345,
     "control_overruns": 3,
     "bad_frames": 4,
+    "stray_bytes": 5,
+    "alarms": 1 << 28 | 1 << 1,
 }
+# Each its own, so that two that change places are seen.
+READINGS = [(-1) ** n * (1000 * n + 7) for n in range(len(wire.QUANTITIES))]
 
 
-def status(vm: Vm, peak_mg: int = 9001, overruns: int = 3, **inputs: int) -> Frame:
+def status(vm: Vm, quantities: list[int], **other: int) -> Frame:
     """The status that the firmware sends for what it knows."""
-    features = {"worst_velocity_um_s": 70_000, "worst_peak_mg": peak_mg}
-    knows = [GOVERNOR, {"duty_permille": 587}, INPUTS | inputs, features, 0b1011, overruns, 4]
-    (frame,) = told(vm, call("status", *knows))
+    order = ["probation_step", "flags", "derate_cap_permille", "ceiling_permille"]
+    order += ["duty_permille", "control_overruns", "bad_frames", "stray_bytes", "alarms"]
+    known = STATE | other
+    (frame,) = told(vm, call("status", GOVERNOR, *(known[name] for name in order), quantities))
     return frame
 
 
 def test_a_status_comes_back(vm: Vm) -> None:
-    frame = status(vm)
-    assert list(frame.values.items()) == list(STATUS.items())
+    frame = status(vm, READINGS)
+    names = [name for name, _ in wire.QUANTITIES]
+    assert frame.values == STATE | dict(zip(names, READINGS, strict=True))
     assert list(frame.values) == FIELDS["status"]
-
-
-@pytest.mark.parametrize(
-    ("known", "field", "told_as"),
-    [
-        ({"speed_rpm": 70_000}, "speed_rpm", 65_535),
-        ({"supply_mv": 80_000}, "supply_mv", 65_535),
-        ({"current_ma": 40_000}, "current_ma", 32_767),
-        ({"current_ma": -40_000}, "current_ma", -32_768),
-        ({"bearing_mdegc": -52_635}, "bearing_temperature_cdeg", -5264),
-        ({"peak_mg": 70_000}, "acceleration_peak_mg", 65_535),
-        ({"overruns": 65_537}, "control_overruns", 1),
-    ],
-)
-def test_what_does_not_fit_its_field_is_told_as_the_most_that_does(
-    vm: Vm, known: dict[str, int], field: str, told_as: int
-) -> None:
-    frame = status(vm, **known)
-    assert frame.values == STATUS | {field: told_as}
+    assert frame.tail == b""
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(0, (1 << 16) - 1), min_size=11, max_size=11), st.tuples(U32, U32, U32))
-def test_features_come_back(vm: Vm, numbers: list[int], velocities: tuple[int, ...]) -> None:
-    samples, window_ms, *rest = numbers
-    velocities = tuple(v >> 1 for v in velocities)
-    # On the chip these are views of int32 arrays; any sequence packs alike.
-    features = {
-        "window_samples": samples,
-        "rms_mg": rest[0:3],
-        "peak_mg": rest[3:6],
-        "crest_centi": rest[6:9],
-        "velocity_um_s": velocities,
-    }
-    (frame,) = told(vm, call("features", features, window_ms))
-    expected = [samples, window_ms, *rest, 0, *velocities]
-    assert frame.values == dict(zip(FIELDS["features"], expected, strict=True))
+@given(st.lists(INT32, min_size=len(READINGS), max_size=len(READINGS)))
+def test_every_quantity_comes_back_in_full(vm: Vm, readings: list[int]) -> None:
+    frame = status(vm, readings)
+    assert [frame[name] for name, _ in wire.QUANTITIES] == readings
 
 
-@given(st.sampled_from(wire.EVENTS), U16, INT32)
+@pytest.mark.parametrize("name", [name for name, _ in wire.QUANTITIES])
+@pytest.mark.parametrize("sentinel", SENTINELS, ids=["absent", "broken"])
+def test_what_is_not_measured_or_broken_is_none_and_nothing_else_is(
+    vm: Vm, name: str, sentinel: int
+) -> None:
+    names = [quantity for quantity, _ in wire.QUANTITIES]
+    frame = status(vm, [sentinel if n == name else READINGS[i] for i, n in enumerate(names)])
+    assert [n for n in names if frame[n] is None] == [name]
+
+
+def test_the_firmware_s_absent_and_broken_are_the_wire_s(vm: Vm) -> None:
+    assert vm.ask("numbers", "quantities", ["ABSENT", "BROKEN"]) == [wire.ABSENT, wire.BROKEN]
+
+
+def test_the_firmware_s_quantities_are_numbered_as_the_wire_has_them(vm: Vm) -> None:
+    names = [name.upper() for name, _ in wire.QUANTITIES]
+    assert vm.ask("numbers", "quantities", names) == list(range(len(names)))
+    assert vm.ask("numbers", "quantities", ["COUNT"]) == [len(names)]
+
+
+@pytest.mark.parametrize("counter", ["control_overruns", "bad_frames", "stray_bytes"])
+def test_a_counter_wraps_at_sixteen_bits(vm: Vm, counter: str) -> None:
+    frame = status(vm, READINGS, **{counter: (1 << 16) + 11})
+    assert frame[counter] == 11
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.tuples(U16, U16, INT32, INT32),
+    st.lists(INT32, min_size=3 * len(wire.AXIS_FEATURES), max_size=3 * len(wire.AXIS_FEATURES)),
+)
+def test_features_come_back(vm: Vm, head: tuple[int, ...], axes: list[int]) -> None:
+    (frame,) = told(vm, call("features", *head, axes))
+    expected = dict(zip(FIELDS["features"], [*head, *axes], strict=True))
+    assert frame.values == expected
+    assert list(frame.values)[4:7] == ["rms_x_mg", "rms_y_mg", "rms_z_mg"]
+
+
+@given(st.sampled_from(wire.EVENTS), st.integers(0, 255), INT32)
 @settings(max_examples=20, deadline=None)
 def test_an_event_comes_back(vm: Vm, event: str, detail: int, value: int) -> None:
     (frame,) = told(vm, call("event", wire.EVENTS.index(event), detail, value))
@@ -284,22 +330,54 @@ def test_a_reply_comes_back(vm: Vm, command: int, reason: str, sequence: int) ->
     assert frame.values == expected
 
 
-@pytest.mark.parametrize("count", [16, 1, 160])
-def test_a_waveform_comes_back_and_the_next_frame_is_whole(vm: Vm, count: int) -> None:
+@pytest.mark.parametrize(("count", "before"), [(16, 0), (1, 3), (32, 5), (160, 0)])
+def test_a_waveform_comes_back_and_the_next_frame_is_whole(vm: Vm, count: int, before: int) -> None:
     noise = random.Random(count)
-    samples = [noise.randint(-32_768, 32_767) for _ in range(3 * count)]
-    first, scale_ug = 0xFFFF_FFF0, 3906
+    samples = [noise.randint(-32_768, 32_767) for _ in range(3 * (before + count + 2))]
+    number, scale_ug = 0xFFFF_FFF0, 3906
     frame, after = told(
-        vm, call("waveform", first, samples, count, scale_ug), call("event", 1, 2, 3)
+        vm, call("waveform", number, samples, before, count, scale_ug), call("event", 1, 2, 3)
     )
-    assert frame.values == {"first_sample": first, "samples": count, "scale_ug": scale_ug}
-    assert list(struct.unpack(f"<{3 * count}h", frame.tail)) == samples
+    assert frame.values == {"first_sample": number, "samples": count, "scale_ug": scale_ug}
+    sent = samples[3 * before : 3 * (before + count)]
+    assert list(struct.unpack(f"<{3 * count}h", frame.tail)) == sent
     assert after.values == {"code": "run", "detail": 2, "value": 3}
     assert after.tail == b""
 
 
+LONGEST_TAIL = {
+    name: wire.MAX_DATA_BYTES - wire.DATA_HEAD_BYTES - wire.CRC_BYTES - sizes(fields)
+    for name, fields in wire.MESSAGES.values()
+}
+# Fields as the firmware gives them, and as the host shows them.
+ANSWERS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
+    "log": ((7, 0xFFFF_FFFF, 9, 3), [7, 0xFFFF_FFFF, 9, 3]),
+    "capture": ((2, 5, 24_832, 0x0102_0304), [2, 5, 24_832, 0x0102_0304]),
+    "setting": ((3, 8, -7, 15, -(1 << 31), 1 << 30), [3, 8, -7, 15, -(1 << 31), 1 << 30]),
+    "levels": (
+        (9, 60_000, wire.ABSENT, 90_000, 300, 65_000, wire.BROKEN, -90_000),
+        ["bearing too hot", 60_000, None, 90_000, 300, 65_000, None, -90_000],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("length", ["none", "some", "longest"])
+def test_an_answer_comes_back_with_its_tail_and_the_next_frame_is_whole(
+    vm: Vm, name: str, length: str
+) -> None:
+    fields, shown = ANSWERS[name]
+    size = {"none": 0, "some": 72, "longest": LONGEST_TAIL[name]}[length]
+    tail = random.Random(size).randbytes(size)
+    frame, after = told(vm, call("answer", KINDS[name], tail.hex(), *fields), EVENT)
+    assert (frame.name, frame.tail) == (name, tail)
+    assert frame.values == dict(zip(FIELDS[name], shown, strict=True))
+    assert (after.name, after.tail) == ("event", b"")
+
+
 def test_every_message_of_the_board_is_tested_here() -> None:
-    assert sorted(DATA) == ["event", "features", "greeting", "reply", "status", "waveform"]
+    by_name = {"event", "features", "greeting", "reply", "status", "waveform"}
+    assert set(DATA) == by_name | ANSWERS.keys()
 
 
 # ---- numbering and losses ------------------------------------------------------------------------

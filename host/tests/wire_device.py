@@ -1,11 +1,10 @@
-# Runs on MicroPython: firmware/wire.py, telemetry.py and commands.py, one JSON request a line.
+# Runs on MicroPython: firmware/wire_format.py, telemetry.py and commands.py, one JSON request a
+# line.
 import array
 import binascii
 import json
 import struct
 import sys
-
-from firmware_traces import Fields
 
 sys.path.insert(0, sys.argv[1])
 
@@ -14,7 +13,7 @@ def module(name):
     return getattr(__import__(sys.argv[2] + "." + name), name)
 
 
-wire = module("wire")
+wire = module("wire_format")
 telemetry = module("telemetry")
 commands = module("commands")
 
@@ -45,29 +44,52 @@ class Wire:
         return self.has_room
 
 
+class Fields:
+    """An object with these attributes."""
+
+    def __init__(self, attributes):
+        for name in attributes:
+            setattr(self, name, attributes[name])
+
+
 def hexed(data):
     return binascii.hexlify(data).decode()
 
 
 def schema():
-    """The hash, and the size of every message."""
-    sizes = {}
-    for name, fields in wire.MESSAGES.values():
-        sizes[name] = struct.calcsize(wire.struct_format(fields))
-    return [wire.schema_hash(), sizes, wire.DATA_HEAD_BYTES, wire.COMMAND_HEAD_BYTES]
+    """The hash and sizes that the chip knows; of each format the size that struct gives it."""
+    formats = {}
+    for kind in wire.FORMATS:
+        layout, size = wire.FORMATS[kind]
+        formats[str(kind)] = [layout, size, struct.calcsize(layout)]
+    parts = [
+        [wire.STATE_BYTES, struct.calcsize(wire.STATE_FORMAT)],
+        [wire.FEATURES_HEAD_BYTES, struct.calcsize(wire.FEATURES_HEAD_FORMAT)],
+    ]
+    heads = [wire.DATA_HEAD_BYTES, wire.COMMAND_HEAD_BYTES, wire.CRC_BYTES]
+    return [wire.SCHEMA_HASH, formats, heads, parts]
 
 
 def numbers(module_name, names):
     return [getattr(module(module_name), name) for name in names]
 
 
-def made(argument):
-    """An argument as the firmware gets it: an object, bytes, samples or a number."""
+def made(name, argument):
+    """An argument as the firmware gets it: an object, bytes, samples or quantities, a number."""
     if isinstance(argument, dict):
         return Fields(argument)
     if isinstance(argument, str):
         return binascii.unhexlify(argument)
-    return array.array("h", argument) if isinstance(argument, list) else argument
+    if isinstance(argument, list):
+        return array.array("h" if name == "waveform" else "i", argument)
+    return argument
+
+
+def answer(subject, kind, tail, *fields):
+    """A frame with a tail, as requests make one."""
+    buffer, at = subject.tail(kind)
+    buffer[at : at + len(tail)] = tail
+    subject.answer(kind, len(tail), *fields)
 
 
 def tell(calls):
@@ -78,11 +100,13 @@ def tell(calls):
     link = Wire()
     subject = telemetry.Telemetry(link)
     for now[0], name, given, times in calls:
-        arguments = [made(argument) for argument in given]
+        arguments = [made(name, argument) for argument in given]
         if name == "link":
             link.open, link.has_room = given
         elif name == "losses":
             subject.lost_samples, subject.dropped_frames = given
+        elif name == "answer":
+            answer(subject, *arguments)
         else:
             for _ in range(times):
                 getattr(subject, name)(*arguments)
@@ -90,17 +114,18 @@ def tell(calls):
 
 
 def hear(chunks, refusals):
-    """What a board does with these bytes: commands carried out, bad frames, bytes sent back.
+    """What a board does with these bytes: commands carried out, bad frames, their bytes, and the
+    bytes sent back.
 
     A command whose kind is in `refusals` is refused with that reason instead.
     """
     link = Wire(512)
     carried_out = []
 
-    def handle(kind, argument):
+    def handle(kind, arguments):
         reason = refusals.get(str(kind), commands.DONE)
         if reason == commands.DONE:
-            carried_out.append([kind, argument])
+            carried_out.append([kind, arguments])
         return reason
 
     subject = commands.Commands(link, telemetry.Telemetry(link), handle)
@@ -111,7 +136,7 @@ def hear(chunks, refusals):
         subject.poll()
         assert link.received_bytes == 0
         assert len(link.received) == 512
-    return [carried_out, subject.bad_frames, hexed(link.sent)]
+    return [carried_out, subject.bad_frames, subject.stray_bytes, hexed(link.sent)]
 
 
 while True:

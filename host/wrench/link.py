@@ -11,6 +11,7 @@ from typing import Any
 
 from cobs import cobs
 
+from wrench.blackbox import Capture, Event, decode_capture, decode_events
 from wrench.errors import LinkError, RefusedError
 from wrench.transport import Port
 from wrench_firmware import wire
@@ -19,6 +20,8 @@ HEARTBEAT_US = 120_000
 _REPLY_S = 1.0
 _REPLY_US = 5_000_000  # of telemetry without the reply; what waits in the board's buffer is older
 _BYTES_OF_NO_BOARD = 65_536
+_ASKED_AT_MOST = 3
+_NO_SUCH = "out of range"
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
 _FIELDS = {kind: fields for kind, (_, fields) in wire.MESSAGES.items()}
 _STRUCTS = {
@@ -216,6 +219,90 @@ class Link:
         """Stop the motor."""
         self.owns_run = False
         self.command("stop")
+
+    def ask(self, name: str, answer: str, *values: int, **same: Any) -> Frame:
+        """Send a command and return the frame `answer` that the board sends before its reply; of
+        that frame, the fields `same` have these values.
+
+        Asks again where the board had no room for it. Raises as `command` does.
+        """
+        for _ in range(_ASKED_AT_MOST):
+            self.command(name, *values)
+            for at in reversed(range(len(self._waiting))):
+                frame = self._waiting[at]
+                if frame.name == answer and same.items() <= frame.values.items():
+                    del self._waiting[at]
+                    return frame
+        raise LinkError(
+            f"the board's answer to {name!r} got lost {_ASKED_AT_MOST} times; "
+            "turn its waveform off and try again"
+        )
+
+    def read_log(self, first: int) -> tuple[Frame, list[Event]]:
+        """The black box's events from sequence `first` on, as many as fit a frame: the frame `log`,
+        which tells the oldest and the newest there is, and its records."""
+        frame = self.ask("read_log", "log", first, first=first)
+        return frame, decode_events(frame.tail)
+
+    def log(self, first: int = 0) -> Iterator[Event]:
+        """Every event of the black box from sequence `first` on, to the newest there is now."""
+        frame, events = self.read_log(first)
+        newest: int = frame["newest"]
+        while events:
+            yield from (event for event in events if event.sequence <= newest)
+            first = events[-1].sequence + 1
+            if first > newest:
+                return
+            _, events = self.read_log(first)
+
+    def captures(self) -> list[Capture]:
+        """The waveforms that the black box has kept, oldest first; none where it has no room for
+        any."""
+        try:
+            slots: int = self._read_capture(0, 0)["slots"]
+        except RefusedError as refusal:
+            if _NO_SUCH not in refusal.args[0]:
+                raise
+            return []
+        found = (self.capture(slot) for slot in range(slots))
+        return sorted((one for one in found if one), key=lambda one: one.number)
+
+    def capture(self, slot: int) -> Capture | None:
+        """The waveform in one slot of the black box, None where there is none."""
+        data = b""
+        while (piece := self._read_capture(slot, len(data))).tail:
+            data += piece.tail
+            if len(data) >= piece["size"]:
+                break
+        return decode_capture(data)
+
+    def _read_capture(self, slot: int, offset: int) -> Frame:
+        return self.ask("read_capture", "capture", slot, offset, slot=slot, offset=offset)
+
+    def setting(self, number: int) -> Frame:
+        """One setting, by its place in the board's table: the frame `setting`, with its value,
+        factory value and range."""
+        return self.ask("get_setting", "setting", number, setting=number)
+
+    def settings(self) -> list[Frame]:
+        """Every setting, in the order of the board's table."""
+        first = self.setting(0)
+        return [first, *(self.setting(number) for number in range(1, first["settings"]))]
+
+    def levels(self, protection: str) -> Frame:
+        """Levels and delay of a protection, by its name in `wire.FAULTS`: the frame `levels`. A
+        level that is not there is None."""
+        number = wire.FAULTS.index(protection)
+        return self.ask("get_levels", "levels", number, protection=protection)
+
+    def set_level(self, protection: str, level: str, value: int) -> None:
+        """Change a level, in the unit of its quantity; names as in `wire.FAULTS` and
+        `wire.LEVELS`."""
+        self.command("set_level", wire.FAULTS.index(protection), wire.LEVELS.index(level), value)
+
+    def set_time(self, unix_ms: int) -> None:
+        """Tell the board the wall time, in ms since 1970, UTC."""
+        self.command("set_time", unix_ms)
 
     def _next(self, timeout_s: float) -> Frame | None:
         if not self._waiting:

@@ -9,9 +9,9 @@ from wrench.link import Frame, Link
 
 SILENCE_S = 3.0
 _SECOND_US = 1_000_000
-_SETTLING_S = 3.0
+_SETTLING_S = 5.0
 _TURNING = ("starting", "running", "limiting")
-_NOT_READY = "sensor not ready"
+_NOT_YET = ("sensor not ready", "too soon after the last stop")
 
 
 def frames(link: Link) -> Iterator[Frame]:
@@ -72,7 +72,8 @@ def run(
 
 
 def _start(link: Link, speed_permille: int) -> None:
-    """A board that has just booted needs its first window of vibration before it lets run."""
+    """A board that has just booted tests itself before it lets run, and a motor that has just
+    stopped has to rest."""
     refused_us: int | None = None
     for frame in statuses(link):
         if frame["mode"] == "tripped":
@@ -83,7 +84,8 @@ def _start(link: Link, speed_permille: int) -> None:
             if refused_us is None:
                 refused_us = frame.time_us
             waited_s = (frame.time_us - refused_us) / _SECOND_US
-            if _NOT_READY not in error.args[0] or waited_s > _SETTLING_S:
+            passes = any(reason in error.args[0] for reason in _NOT_YET)
+            if not passes or waited_s > _SETTLING_S:
                 raise
         else:
             return
@@ -125,5 +127,6 @@ def _attend(
 
 def _tripped(frame: Frame) -> RunEndedError:
     return RunEndedError(
-        f"the board has tripped: {frame['fault']}; mend the cause, then `wrench reset`"
+        f"the board has tripped: {frame['fault']}; see where to look with `wrench status`, mend "
+        "the cause, then `wrench reset`"
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wrench.hints import Hint, fault_hint, limit_hint
 from wrench.link import Decoder, Frame
+from wrench_firmware import wire
 
 _SECOND_US = 1_000_000
 _WRAP = 0xFFFF
+_BITS = {"alarms": wire.FAULTS, "flags": wire.FLAGS}
 
 
 @dataclass
@@ -52,7 +56,7 @@ def line(status: Frame, losses: Losses) -> str:
     s = status.values
     parts = [
         f"{status.time_us / _SECOND_US:8.1f} s",
-        f"{s['mode']:<8}",
+        f"{s['mode']:<9}",
         f"{s['speed_command_permille'] / 10:5.1f} %",
         _shown(s["speed_rpm"], 1, "5.0f", "rpm"),
         f"{held_by(status):<19}",
@@ -62,7 +66,69 @@ def line(status: Frame, losses: Losses) -> str:
         _shown(s["supply_mv"], 1000, "5.2f", "V"),
         str(losses),
     ]
+    if standing := alarms(status):
+        parts.append(f"alarm: {', '.join(standing)}")
     return "  ".join(parts)
+
+
+def identity(greeting: Frame) -> str:
+    """Who a board is, in one line."""
+    board = values(greeting)
+    git = f", git {board['git_hash']}" if board["git_hash"] else ""
+    return (
+        f"{board['board_name']}  firmware {board['firmware_version']} "
+        f"({board['firmware_hash']:08x}{git})  MicroPython {board['micropython_version']} "
+        f"({board['image']})  boot {board['boot_count']}, by {board['reset_cause']}  "
+        f"id {board['unique_id']}"
+    )
+
+
+def ceiling(status: Frame) -> str:
+    """How far the speed may go, in a line."""
+    s = status.values
+    cap, now = s["derate_cap_permille"], s["ceiling_permille"]
+    below = f", below the derate cap of {cap / 10:g} %" if now < cap else ", the derate cap"
+    return (
+        f"ceiling: {now / 10:g} % of rated speed{below}; "
+        f"probation steps earned: {s['probation_step']}"
+    )
+
+
+def explained(status: Frame) -> list[str]:
+    """What one status frame means to a person: how far the speed may go, what has stopped the
+    motor or holds its speed, each alarm, and where to look."""
+    s = status.values
+    lines = [ceiling(status)]
+    if s["mode"] == "tripped":
+        lines.append(f"tripped: {s['fault']}. {_hint(fault_hint, s['fault'])}")
+    elif s["limit"] != "none":
+        lines.append(f"held by: {s['limit']}. {_hint(limit_hint, s['limit'])}")
+    lines += [f"alarm: {name}. {_hint(fault_hint, name)}" for name in alarms(status)]
+    if flags := named_bits(s["flags"], wire.FLAGS):
+        lines.append(f"also: {', '.join(flags)}")
+    if s["stray_bytes"] or s["bad_frames"]:
+        lines.append(
+            f"not understood: {s['stray_bytes']} bytes on the ports, {s['bad_frames']} bad frames"
+        )
+    return lines
+
+
+def _hint(hint_of: Callable[[str], Hint], name: str) -> str:
+    try:
+        return str(hint_of(name))
+    except KeyError:
+        return "This wrench does not know it; install matching firmware with `wrench flash`."
+
+
+def alarms(status: Frame) -> list[str]:
+    """The alarms that stand, by the names of the faults that they may become."""
+    return named_bits(status["alarms"], wire.FAULTS)
+
+
+def named_bits(mask: int, names: Sequence[str]) -> list[str]:
+    """The names of the bits that are set."""
+    known = [name for bit, name in enumerate(names) if mask >> bit & 1]
+    return known + [f"unknown {bit}" for bit in range(len(names), 32) if mask >> bit & 1]
 
 
 def _shown(value: int | None, per_unit: int, code: str, unit: str) -> str:
@@ -80,10 +146,13 @@ def held_by(status: Frame) -> str:
 
 def values(frame: Frame) -> dict[str, Any]:
     """A frame's fields and head as JSON takes them, in the wire's units and since the board's
-    reset."""
+    reset; a field of bits as the names of those that are set."""
     plain = {
         name: value.hex() if name == "unique_id" else _text(value)
         for name, value in frame.values.items()
+    }
+    plain |= {
+        name: named_bits(plain[name], names) for name, names in _BITS.items() if name in plain
     }
     head = ("time_us", "sequence", "dropped_frames", "lost_samples")
     return plain | {name: getattr(frame, name) for name in head}

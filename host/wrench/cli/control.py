@@ -46,7 +46,9 @@ def reset(port: str | None) -> None:
     """Clear a trip whose cause has gone; the motor stays off."""
     with _link(port) as link:
         link.command("reset_trip")
+        now = operation.status(link)
     click.echo("the trip is cleared; the motor is off")
+    click.echo(readout.ceiling(now))
 
 
 @click.command()
@@ -60,13 +62,10 @@ def status(port: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    board = state["board"]
-    click.echo(
-        f"{board['board_name']}  firmware {board['firmware_version']} "
-        f"({board['firmware_hash']:08x})  MicroPython {board['micropython_version']} "
-        f"({board['image']})  last reset: {board['reset_cause']}  id {board['unique_id']}"
-    )
+    click.echo(readout.identity(greeting))
     click.echo(readout.line(now, readout.Losses()))
+    for line in readout.explained(now):
+        click.echo(line)
 
 
 @click.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from wrench.bench.emulator import PinSeen, StepSeen
 from wrench.boards.schema import Motor
 
 
 class MotorPins:
-    """Watches PWM and enable; give `see` to `VirtualBench.on_step`.
+    """Watches PWM, and enable where there is one; give `see` to `VirtualBench.on_step`.
 
     Parameters
     ----------
@@ -21,8 +23,8 @@ class MotorPins:
     duty
         Fraction of the last step for which the motor was driven.
     off_s
-        Device time at which both pins were high for the last time; None while the motor is driven,
-        and before.
+        Device time at which all of them were high for the last time; None while the motor is
+        driven, and before.
     """
 
     def __init__(self, motor: Motor, started_ns: float = 0.0) -> None:
@@ -37,10 +39,14 @@ class MotorPins:
         if seen.resets:
             self._started_ns = seen.resets[-1][0]
             self._last_high_ns = self.off_s = None
-        pwm, enable = seen.pins[self._motor.pwm_pin], seen.pins[self._motor.enable_pin]
-        self.duty = pwm.high * enable.high
+        pins = [
+            seen.pins[pin]
+            for pin in (self._motor.pwm_pin, self._motor.enable_pin)
+            if pin is not None
+        ]
+        self.duty = math.prod(pin.high for pin in pins)
         if self.duty > 0.0:
-            self._last_high_ns = min(_last_high_ns(pwm, seen), _last_high_ns(enable, seen))
+            self._last_high_ns = min(_last_high_ns(pin, seen) for pin in pins)
             self.off_s = None
         elif self._last_high_ns is not None:
             self.off_s = (self._last_high_ns - self._started_ns) / 1e9

@@ -14,7 +14,9 @@ from wrench.monitor.readings import Status, Window
 from wrench_firmware import wire
 
 # A limit that lasts while nothing is wrong; any other protects something.
-_ORDINARY = ("none", "operator", "derate cap", "ramp")
+_ORDINARY = ("none", "operator", "derate cap", "probation", "ramp", "critical speed")
+# What is not news while a run is watched.
+_UNTOLD = ("alarm over", "boot", "self-test", "wall time")
 
 
 class Phase(IntEnum):
@@ -116,7 +118,6 @@ class Record:
     """When a protecting limit first bound, and which."""
     fault: str | None = None
     trip_s: float | None = None
-    trip_velocity_mm_s: float | None = None
     above_trip_s: float | None = None
     """End of the first of the last windows in a row that were above a trip level."""
     stop_s: float | None = None
@@ -245,16 +246,28 @@ class Record:
             self.trip_s = time_s
             text = f"TRIP: {self.fault}"
             if self.fault == "vibration":
-                self.trip_velocity_mm_s = value / 1000
                 text += f", {value / 1000:.2f} mm/s"
+            elif self.fault == "acceleration peak":
+                text += f", {value / 1000:.1f} g"
             self.enter(Phase.TRIPPED)
             self.tell(Event(time_s, text, Weight.BAD, "board"))
         elif code == "run":
             self.tell(Event(time_s, f"run towards {value / 10:g} % of rated", Weight.GOOD, "board"))
-        elif code != "stop" or self.trip_s is None:
-            self.tell(
-                Event(time_s, str(code), Weight.GOOD if code == "stop" else Weight.WATCH, "board")
-            )
+        elif code == "alarm":
+            self._alarm(time_s, _name("FAULTS", detail))
+        elif code == "probation":
+            text = f"probation: step {detail} earned" if detail else "probation begins anew"
+            self.tell(Event(time_s, text, Weight.WATCH, "board"))
+        elif code == "stop" and self.trip_s is None:
+            self.tell(Event(time_s, "stop", Weight.GOOD, "board"))
+        elif code != "stop" and code not in _UNTOLD:
+            self.tell(Event(time_s, str(code), Weight.WATCH, "board"))
+
+    def _alarm(self, time_s: float, name: str) -> None:
+        """Once for each kind; that of the velocity is told with its window."""
+        if name not in ("vibration", self.fault) and f"alarm {name}" not in self._told:
+            self._told.add(f"alarm {name}")
+            self.tell(Event(time_s, f"alarm: {name}", Weight.WATCH, "board"))
 
     def _limited(self, time_s: float, limit: str, command_permille: int) -> None:
         if limit in ("ramp", "none") or limit == self._limit:

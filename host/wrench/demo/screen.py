@@ -86,28 +86,33 @@ def _speed(record: Record, width: int, symbols: Symbols) -> list[Text]:
     status = record.statuses[-1] if record.statuses else None
     command = status.command if status else 0.0
     cap = status.cap if status else record.board.motor.derate_cap
-    rpm = (status.speed_rpm or 0) if status else 0
+    rpm = status.speed_rpm if status else 0
     rated = record.rated_rpm
     wide = width >= 72
-    remarks = ("says the firmware", "seen at the pin", f"{rpm:,} rpm, tacho")
+    remarks = ("says the firmware", "seen at the pin", _tacho(rpm))
     room = 19 if wide else 0
     bar_width = width - 4 - 18 - room
     style = _PHASES[record.phase] if record.phase < Phase.TRIPPED else styles.BAD
     rows = (
         ("command", command, style),
         ("PWM", record.pin_duty, styles.ACCENT),
-        ("shaft", rpm / rated, styles.ACCENT),
+        ("shaft", None if rpm is None else rpm / rated, styles.ACCENT),
     )
     lines: list[Text] = []
     for (name, value, colour), remark in zip(rows, remarks, strict=True):
-        line = Text(f"{name:<9}{100 * value:5.1f} % ")
-        line.append(" ").append_text(bar(value, bar_width, symbols, style=colour, mark=cap))
+        shown = "    -" if value is None else f"{100 * value:5.1f}"
+        line = Text(f"{name:<9}{shown} % ")
+        line.append(" ").append_text(bar(value or 0.0, bar_width, symbols, style=colour, mark=cap))
         if wide:
             line.append(f"  {remark}", style=styles.FAINT)
         lines.append(line)
     return framed(
         lines, width, symbols, title=_held(record, status), foot=_scale(cap, rated, bar_width, wide)
     )
+
+
+def _tacho(rpm: int | None) -> str:
+    return "no tacho" if rpm is None else f"{rpm:,} rpm, tacho"
 
 
 def _scale(cap: float, rated: int, bar_width: int, wide: bool) -> Text:

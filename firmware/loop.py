@@ -1,0 +1,233 @@
+"""The loop: samples to features, frames, commands, the black box, the panel; and sleep."""
+
+import time
+
+import micropython
+from machine import Pin
+from micropython import const
+
+from . import quantities as q
+from . import sleep_rp2, startup
+from . import wire_format as wire
+from .console import Console
+from .governor import SELF_TEST
+from .panel import RESET, START, STOP, Button, Light
+
+_PANEL_MS = const(20)
+_PROVED_TICKS = const(2000)
+
+_FLAG_ENABLED = const(1)
+_FLAG_ESTOP_OPEN = const(2)
+_FLAG_LINK_OWNED = const(4)
+_FLAG_SETTLED = const(8)
+_FLAG_UNLOCKED = const(16)
+_FLAG_GUARANTEED = const(32)
+_FLAG_WALL_TIME = const(64)
+_FLAG_CLOSED_LOOP = const(128)
+
+
+class Loop:
+    """What is done between control ticks, on the app's parts."""
+
+    def __init__(self, app):
+        board = app.board
+        self.motor = app.motor
+        self.values = app.values
+        self.source = app.source
+        self.inputs = app.inputs
+        self.conditions = app.conditions
+        self.protection = app.protection
+        self.governor = app.governor
+        self.probation = app.probation
+        self.control = app.control
+        self.sampler = app.sampler
+        self.features = app.features
+        self.link = app.link
+        self.telemetry = app.telemetry
+        self.commands = app.commands
+        self.requests = app.requests
+        self.blackbox = app.blackbox
+        self.history = app.history
+        self.journal = app.journal
+        self.streaming = False
+        self.wall_time_known = False
+        self.leaving = False
+        self._flags = _FLAG_UNLOCKED if app.unlocked else 0
+        if self.blackbox.guarantee:
+            self._flags |= _FLAG_GUARANTEED
+        if self.inputs.has_tacho:
+            self._flags |= _FLAG_CLOSED_LOOP
+        self._has_envelope = board.ENVELOPE_LOW_HZ is not None
+        self._window_ms = board.VIBRATION_WINDOW_SAMPLES * 1000 // board.VIBRATION_RATE_HZ
+        self._light = Light()
+        self._button = Button()
+        self._led = None if board.LED_PIN is None else Pin(board.LED_PIN, Pin.OUT, value=1)
+        self._button_pin = (
+            None if board.BUTTON_PIN is None else Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
+        )
+        self._console = Console()
+        self._limit_told = 0
+        self._alarms_told = 0
+        self._fault_told = 0
+        self._proved = False
+
+    def run(self):
+        """Until maintenance is asked for."""
+        control = self.control
+        sampler = self.sampler
+        seen = sleep_rp2.count()
+        while not self.leaving:
+            control.loop_came_round = True
+            self.source.engine.pump()
+            first = sampler.drain()
+            while first >= 0:
+                self._block(first)
+                first = sampler.drain()
+            if sleep_rp2.count() != seen:
+                seen = sleep_rp2.count()
+                self._housekeeping(seen)
+            sleep_rp2.wait_for_samples(sampler.counts, sampler.taken, sampler.block_samples)
+            sleep_rp2.until_due(sleep_rp2.TICK_ADDRESS, self.source.count_address)
+        for _ in range(10):
+            self.link.service()
+            time.sleep_ms(5)
+
+    @micropython.native
+    def _block(self, first):
+        sampler = self.sampler
+        count = sampler.block_samples
+        if self.streaming:
+            self.telemetry.waveform(
+                sampler.taken - count, sampler.samples, first, count, self.source.scale_ug
+            )
+        features = self.features
+        self.inputs.shaft_angle(features.shaft, sampler.counts, sampler.taken - count)
+        if features.add(sampler.samples, first, count):
+            self._window()
+
+    def _window(self):
+        features = self.features
+        values = self.values
+        values[q.VELOCITY_UM_S] = features.worst_velocity_um_s
+        values[q.PEAK_MG] = features.worst_peak_mg
+        values[q.CREST_CENTI] = features.worst_crest_centi
+        values[q.KURTOSIS_CENTI] = features.worst_kurtosis_centi
+        values[q.RMS_MG] = features.worst_rms_mg
+        if self._has_envelope:
+            values[q.ENVELOPE_MG] = features.worst_envelope_mg
+        if self.inputs.has_tacho:
+            values[q.ONCE_PER_TURN_UM_S] = features.once_per_turn_um_s
+        self.conditions.window(
+            self._window_ms, features.stuck, features.saturated, features.worst_rms_mg
+        )
+        if features.settled:
+            if self.governor.mode == SELF_TEST:
+                self.governor.self_test_passed()
+            self.protection.window()
+            self.control.window_closed = True
+        self.telemetry.features(
+            features.window_samples,
+            self._window_ms,
+            features.once_per_turn_mg,
+            features.once_per_turn_um_s,
+            features.axes,
+        )
+
+    @micropython.native
+    def _housekeeping(self, n):
+        self.commands.poll()
+        control = self.control
+        if control.owned_by_link and not self.link.open:
+            self.conditions.link_closed()
+        governor = self.governor
+        if governor.fault != self._fault_told:
+            self._fault_told = governor.fault
+            if governor.fault:
+                self.journal.tell_fault(governor.fault, control)
+        if governor.limit != self._limit_told:
+            self._limit_told = governor.limit
+            self.journal.log(wire.EVENT_LIMIT, governor.limit, governor.command_permille)
+        alarms = self.protection.alarms
+        if alarms != self._alarms_told:
+            self.journal.tell_alarms(alarms, alarms ^ self._alarms_told)
+            self._alarms_told = alarms
+        phase = n & 7
+        if phase == 0:
+            self._status()
+        elif phase & 3 == 2:
+            self._panel()
+        elif phase == 5:
+            self._now_and_then(n)
+        may_erase = not governor.turning
+        if may_erase and control.ran:
+            control.rest()
+        self.history.service(self.blackbox, self.protection.first)
+        if self.source.engine.stuck:
+            self.source.recover()
+        # Right after a tick: a page takes 0.4 ms, 3 at worst, and must be over before the next.
+        self.blackbox.service(True, may_erase)
+        self.link.service()
+
+    @micropython.native
+    def _status(self):
+        values = self.values
+        probation = self.probation
+        governor = self.governor
+        motor = self.motor
+        flags = self._flags
+        if motor.duty_permille:
+            flags |= _FLAG_ENABLED
+        if values[q.ESTOP_OPEN]:
+            flags |= _FLAG_ESTOP_OPEN
+        if self.control.owned_by_link:
+            flags |= _FLAG_LINK_OWNED
+        if self.features.settled:
+            flags |= _FLAG_SETTLED
+        if self.wall_time_known:
+            flags |= _FLAG_WALL_TIME
+        self.telemetry.lost_samples = self.source.engine.overflows + self.sampler.lost
+        self.telemetry.status(
+            governor,
+            probation.step,
+            flags,
+            governor.cap_permille,
+            governor.ceiling_permille,
+            motor.duty_permille,
+            self.control.late,
+            self.commands.bad_frames,
+            self.commands.stray_bytes + self._console.stray_bytes,
+            self.protection.alarms,
+            values,
+        )
+
+    @micropython.native
+    def _panel(self):
+        governor = self.governor
+        if self._led:
+            self._led(self._light.tick(governor.mode, governor.fault, _PANEL_MS))
+        if self._button_pin:
+            asked = self._button.tick(not self._button_pin.value(), governor.mode, _PANEL_MS)
+            if asked == STOP:
+                self.requests.stop(False)
+            elif asked == START:
+                self.requests.start_here()
+            elif asked == RESET:
+                self.requests.reset(False)
+
+    @micropython.native
+    def _now_and_then(self, n):
+        """25 times a second, one thing at a time."""
+        which = (n >> 3) & 31
+        if which == 0:
+            self._console.look()
+        elif which == 8:
+            self.values[q.SENSOR_IDENTITY] = self.source.check()
+        elif which == 16 and self.control.step_gained:
+            self.journal.log(wire.EVENT_PROBATION, self.control.step_gained, 0)
+            self.control.step_gained = 0
+            self.journal.keep_probation()
+        elif which == 24 and not self.governor.turning:
+            self.journal.save()
+        if n >= _PROVED_TICKS and not self._proved:
+            self._proved = True
+            startup.lived_long()

@@ -46,14 +46,14 @@ class Source:
         self.sensor = _driver(board)
         self.scale_ug = self.sensor.count_ug
         self._running = False
-        self._is_analog = board.VIBRATION_BUS == "adc"
-        if self._is_analog:
+        self.is_analog = board.VIBRATION_BUS == "adc"
+        if self.is_analog:
             guard.follow(self.sensor.place)
 
     def make_engine(self):
         """Once every input is known."""
         parameters = self.sensor.engine_parameters()
-        if self._is_analog:
+        if self.is_analog:
             parameters += (self._guard.followed,)
         self.engine = acquire_rp2.engine(self.ring, parameters)
         self.count_address = self.engine.address

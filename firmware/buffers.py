@@ -1,7 +1,7 @@
 """The long buffers, made while the heap has no holes yet: `app` imports this before all else."""
 
-RING_TRIPLES = 4096  # 1.28 s at 3,200 Hz: what the black box keeps of a trip
-LINK_BYTES = 4096
+RING_TRIPLES = 2048  # 0.64 s at 3,200 Hz: what the black box keeps of a trip
+LINK_BYTES = 3072
 
 ring = bytearray(6 * RING_TRIPLES)
 link_fill = bytearray(LINK_BYTES)

@@ -39,7 +39,7 @@ COMMAND_PERMILLE = const(2)  # speed asked for, of rated speed
 SAMPLES = const(3)  # from the sensor, since power-up
 LOST = const(4)  # samples, since power-up
 INTERVAL_US = const(5)  # since the control tick before
-_OBSERVED = const(6)
+_OBSERVED = const(7)  # and when the tick before was, which is the tick's own
 
 # An interval of the control tick above this is late: 5 ms and the 20 % that it may be off.
 LATE_US = const(6000)
@@ -321,7 +321,7 @@ class Conditions:
         self.observed = array.array("i", [0] * _OBSERVED)
         self._noise_trip_mg = board.NOISE_TRIP_MG
         state = array.array("i", [0] * _WORDS)
-        self._state = state
+        self.state = state
         state[_TOP] = 0x40000000
         state[_ALL] = 0x7FFFFFFF
         state[_MIN_DUTY] = max(board.MOTOR_MIN_DUTY_PERMILLE, 1)
@@ -349,7 +349,7 @@ class Conditions:
     @micropython.native
     def update(self, elapsed_ms):
         """One control tick, `elapsed_ms` (0 to 10,000) after the one before."""
-        advance(self.observed, self._state, self.values, elapsed_ms)
+        advance(self.observed, self.state, self.values, elapsed_ms)
 
     def window(self, window_ms, stuck, saturated, rms_mg):
         """A window of features has closed.
@@ -364,21 +364,21 @@ class Conditions:
             values[_SENSOR_STUCK_MS] = 0
         values[_SENSOR_SATURATED] = 1 if saturated else 0
         trip = self._noise_trip_mg
-        at_rest = self._state[_OFF] >= _COASTED_MS + window_ms
+        at_rest = self.state[_OFF] >= _COASTED_MS + window_ms
         values[_SENSOR_NOISY] = 1 if trip and at_rest and rms_mg > trip else 0
 
     def heartbeat(self):
         """The operator who owns the run is there."""
-        self._state[_BEAT] = 0
+        self.state[_BEAT] = 0
         self.values[_HEARTBEAT_AGE_MS] = 0
 
     def link_closed(self):
         """The operator's port is closed: no heartbeat can come."""
-        self._state[_BEAT] = max(self._state[_BEAT], self._link_timeout_ms)
+        self.state[_BEAT] = max(self.state[_BEAT], self._link_timeout_ms)
 
     def forget(self):
         """A new run begins: what was seen at rest does not count against it."""
-        state = self._state
+        state = self.state
         for i in range(_LOST_NOW, _ALL):
             state[i] = 0
         state[_LOST_BEFORE] = self.observed[LOST]

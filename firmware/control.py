@@ -14,8 +14,11 @@ from micropython import const
 
 from . import protection, sleep_rp2
 from . import quantities as q
+from .conditions import advance
 from .governor import LIMIT_CURRENT, LIMIT_SUPPLY, LIMIT_VIBRATION, LIMITING, STARTING
-from .guard_rp2 import CAUSE_CURRENT, CAUSE_DEAD_MAN
+from .guard_rp2 import CAUSE, CAUSE_CURRENT, CAUSE_DEAD_MAN, DEAD_MAN
+from .inputs import sense
+from .protection import evaluate
 
 TICK_HZ = const(200)
 TICK_MS = const(5)
@@ -30,13 +33,20 @@ _RESTRAIN_EVERY = const(20)  # 100 ms
 
 
 @micropython.viper
-def _observe(observed: ptr32, tacho: ptr32, engine: ptr32, lost: int, duty: int, command: int):
-    """What the conditions look at, in the order of `conditions`."""
+def _observe(
+    observed: ptr32, tacho: ptr32, engine: ptr32, lost: int, duty: int, command: int
+) -> int:
+    """What the conditions look at, in their order; returns the us since the tick before."""
     observed[0] = int(tacho[0]) & 0x3FFFFFFF
     observed[1] = duty
     observed[2] = command
     observed[3] = int(engine[0]) & 0x3FFFFFFF
     observed[4] = int(engine[1]) + lost
+    now = int(ptr32(0x40054028)[0])
+    interval = (now - int(observed[6])) & 0x3FFFFFFF
+    observed[5] = interval
+    observed[6] = now
+    return interval
 
 
 class Control:
@@ -56,6 +66,11 @@ class Control:
         self.supplies = parts.supplies
         self.sampler = parts.sampler
         self.values = parts.values
+        self._guard_words = parts.guard.words
+        self._plan = parts.inputs.plan
+        self._conditions_state = parts.conditions.state
+        self._rows = parts.protection.table
+        self._outcome = parts.protection.out
         self._observed = parts.conditions.observed
         self._engine = parts.sampler.counts
         self._tacho = parts.inputs.tacho
@@ -70,47 +85,44 @@ class Control:
         self.fault_at = 0
         self.fault_value = q.ABSENT
         self.exception = None
-        self._last_us = 0
         self._nominal_mv = parts.board.MOTOR_SUPPLY_NOMINAL_MV
         self.phase = 0
 
     def start(self):
         """Time begins now."""
-        self._last_us = time.ticks_us()
+        self._observed[6] = time.ticks_us()
 
     @micropython.native
     def tick(self, _timer):
         """An exception here stops the motor for good."""
         try:
-            now = time.ticks_us()
-            interval = time.ticks_diff(now, self._last_us)
-            self._last_us = now
-            if interval > _LATE_US:
-                self.late += 1
             n = sleep_rp2.tick(TICK_US)
-            inputs = self.inputs
             governor = self.governor
             motor = self.motor
-            inputs.read()
+            values = self.values
+            words = self._guard_words
             observed = self._observed
-            observed[5] = interval
-            _observe(
+            duty = motor.duty_permille
+            sense(values, words, self._plan)
+            interval = _observe(
                 observed,
                 self._tacho,
                 self._engine,
                 self.sampler.lost,
-                motor.duty_permille,
+                duty,
                 governor.command_permille,
             )
-            # A late tick is a longer one: every delay is of device time.
-            elapsed_ms = TICK_MS if interval < _LATE_US else interval // 1000
-            self.conditions.update(elapsed_ms)
+            elapsed_ms = TICK_MS
+            if interval > _LATE_US:
+                self.late += 1
+                elapsed_ms = interval // 1000  # a late tick is a longer one: delays are of time
+            advance(observed, self._conditions_state, values, elapsed_ms)
             turning = STARTING <= governor.mode <= LIMITING
             conditions = protection.TURNING if turning else protection.AT_REST
             if self.owned_by_link:
                 conditions |= protection.OWNED
-            fault = self.protection.check(conditions, elapsed_ms)
-            if self.guard.cause:
+            fault = evaluate(values, self._rows, self._outcome, elapsed_ms << 3 | conditions)
+            if words[CAUSE]:
                 fault = self._killed()
             if fault:
                 motor.off()
@@ -118,13 +130,13 @@ class Control:
                     self._trip(fault)
             elif not turning:
                 motor.off()
-            elif motor.duty_permille and self.values[q.SUPPLY_MV] > self._nominal_mv:
-                motor.drive(self.speed_loop.at_supply(self.values[q.SUPPLY_MV]))
+            elif duty and values[q.SUPPLY_MV] > self._nominal_mv:
+                motor.drive(self.speed_loop.at_supply(values[q.SUPPLY_MV]))
             phase = n & _PHASE_MASK
             if phase == 0:
                 self._set_speed()
             elif phase == 2:
-                inputs.read_slow()
+                self.inputs.read_slow()
                 if self.window_closed:
                     self.window_closed = False
                     self._restrain(LIMIT_VIBRATION, LIMIT_CURRENT)
@@ -137,10 +149,7 @@ class Control:
                 self.loop_came_round = False
                 if self.watchdog:
                     self.watchdog.feed()
-            if motor.duty_permille:
-                self.guard.arm(_DEAD_MAN_TURNS)
-            else:
-                self.guard.disarm()
+            words[DEAD_MAN] = _DEAD_MAN_TURNS if turning else -1
         except BaseException as error:
             self.motor.off()
             self.governor.trip(protection.FIRMWARE_EXCEPTION)

@@ -27,20 +27,20 @@ CAUSE_DEAD_MAN = const(4)
 
 SLOW_SLOTS = const(4)
 
-_TURNS = const(0)
+TURNS = const(0)
 _PINS_MASK = const(1)
 _PINS_XOR = const(2)
 _PINS_BEFORE = const(3)
-_CAUSE = const(4)
+CAUSE = const(4)
 _CAUSE_GPIO = const(5)
 _CAUSE_US = const(6)
-_DEAD_MAN = const(7)
+DEAD_MAN = const(7)
 _CURRENT_SELECT = const(8)
 _CURRENT_ZERO = const(9)
 _CURRENT_TRIP = const(10)
 _CURRENT_OVER = const(11)
-_CURRENT_SUM = const(12)
-_CURRENT_COUNT = const(13)
+CURRENT_SUM = const(12)
+CURRENT_COUNT = const(13)
 _CURRENT_CODE = const(14)
 _SLOW_AT = const(15)
 _FINISH = const(16)
@@ -48,7 +48,7 @@ _BEGIN = const(17)
 _ENGINE = const(18)
 _KILL_WORDS = const(19)
 _SLOW_SELECT = const(20)
-_SLOW_CODE = const(24)
+SLOW_CODE = const(24)
 _WORDS = const(28)
 
 _SYST_CSR = const(0xE000E010)
@@ -222,20 +222,6 @@ def _turn():
     label(END)
 
 
-@micropython.asm_thumb
-def _take(r0, r1):
-    """Copy what the turns have summed from the words at r0 to those at r1, and begin new sums."""
-    data(2, 0xB672)  # cpsid i
-    ldr(r2, [r0, 48])
-    ldr(r3, [r0, 52])
-    mov(r4, 0)
-    str(r4, [r0, 48])
-    str(r4, [r0, 52])
-    data(2, 0xB662)  # cpsie i
-    str(r2, [r1, 0])
-    str(r3, [r1, 4])
-
-
 def in_ram(function):
     """A copy of an assembler function's machine code in RAM, as a bytearray to be kept, without the
     code's own address in it. The halfword 0x57A7 stands in front of its last label.
@@ -250,23 +236,23 @@ def in_ram(function):
 
 
 class Guard:
-    """The words that the turns work on, and starting and stopping them.
+    """The words that the turns work on (`words`: TURNS, CAUSE and so on), and starting and stopping
+    them.
 
     `kill_words` are pairs of address and value that switch the motor off, as `motor.kill_writes()`
     gives them. Every method may be called while the turns run.
     """
 
     def __init__(self, kill_writes):
-        self._words = array.array("I", [0] * _WORDS)
-        self._taken = array.array("I", [0, 0])
+        self.words = array.array("i", [0] * _WORDS)
         kill = []
         for address, value in kill_writes:
             kill += [address, value]
         self._kill = array.array("I", kill + [0, 0])
-        self._words[_KILL_WORDS] = uctypes.addressof(self._kill)
-        self._words[_DEAD_MAN] = 0xFFFFFFFF
+        self.words[_KILL_WORDS] = uctypes.addressof(self._kill)
+        self.words[DEAD_MAN] = -1
         self._code = in_ram(_turn)
-        self._address = uctypes.addressof(self._words)
+        self._address = uctypes.addressof(self.words)
         self._engine = None
         self._slots = 0
         self._place = None
@@ -275,9 +261,9 @@ class Guard:
 
     def watch_pin(self, gpio, bad_level):
         """Kill when this pin has the bad level."""
-        self._words[_PINS_MASK] |= 1 << gpio
+        self.words[_PINS_MASK] |= 1 << gpio
         if not bad_level:
-            self._words[_PINS_XOR] |= 1 << gpio
+            self.words[_PINS_XOR] |= 1 << gpio
 
     def follow(self, place):
         """The ADC belongs to an analog sensor's round: inputs are not converted here, but follow
@@ -290,7 +276,7 @@ class Guard:
         """Measure the current on an ADC pin at every turn, and kill when it is `trip_codes` or more
         from zero.
         """
-        words = self._words
+        words = self.words
         words[_CURRENT_ZERO] = zero_code
         words[_CURRENT_TRIP] = trip_codes
         if self._place:
@@ -307,15 +293,15 @@ class Guard:
             raise ValueError("no slow channel left")
         self._slots = slot + 1
         if self._place:
-            self.followed.append((self._address + 4 * (_SLOW_CODE + slot), self._place(pin), 2))
+            self.followed.append((self._address + 4 * (SLOW_CODE + slot), self._place(pin), 2))
             return slot
         ADC(pin)
-        self._words[_SLOW_SELECT + slot] = _ADC_START | (pin - 26) << 12
+        self.words[_SLOW_SELECT + slot] = _ADC_START | (pin - 26) << 12
         return slot
 
     def use(self, engine):
         """Let an acquisition engine work at every turn; None ends it."""
-        words = self._words
+        words = self.words
         words[_FINISH] = 0
         words[_BEGIN] = 0
         self._engine = engine
@@ -341,40 +327,33 @@ class Guard:
 
     def arm(self, turns):
         """The dead-man: kill unless called again within so many turns."""
-        self._words[_DEAD_MAN] = turns
+        self.words[DEAD_MAN] = turns
 
     def disarm(self):
         """Nothing depends on the control tick now."""
-        self._words[_DEAD_MAN] = 0xFFFFFFFF
+        self.words[DEAD_MAN] = -1
 
     @property
     def cause(self):
         """CAUSE_... bits of what has killed the motor; 0 while nothing has."""
-        return self._words[_CAUSE]
+        return self.words[CAUSE]
 
     @property
     def cause_gpio(self):
         """Mask of the pins that were bad when the first cause was found."""
-        return self._words[_CAUSE_GPIO]
+        return self.words[_CAUSE_GPIO]
 
     @property
     def turns(self):
         """Turns so far, modulo 2^30."""
-        return self._words[_TURNS] & 0x3FFFFFFF
+        return self.words[TURNS] & 0x3FFFFFFF
 
     def clear(self):
         """Forget the cause: the motor may be driven again, unless it is still there."""
-        words = self._words
+        words = self.words
         words[_CAUSE_GPIO] = 0
-        words[_CAUSE] = 0
-
-    def mean_current_code(self):
-        """Mean ADC code of the current, in 1/16, since the last call; -1 where there was none."""
-        taken = self._taken
-        _take(self._words, taken)
-        count = taken[1]
-        return taken[0] * 16 // count if count else -1
+        words[CAUSE] = 0
 
     def slow_code(self, slot):
         """The smoothed ADC code of a slow channel, in 1/4: 3 ms to 63 % of a step."""
-        return self._words[_SLOW_CODE + slot]
+        return self.words[SLOW_CODE + slot]

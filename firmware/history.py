@@ -12,7 +12,7 @@ from .buffers import RING_TRIPLES
 _AFTER_PERCENT = const(25)  # of what is kept, how much comes after the trip: the shaft coasts
 # The engine may be this far ahead of what the loop has taken, and is overwriting that.
 _MARGIN_TRIPLES = const(64)
-_KEPT_TRIPLES = const(4032)
+_KEPT_TRIPLES = const(1984)
 _LONGEST_WAIT = const(400)  # calls: a sensor that is silent brings nothing to wait for
 
 

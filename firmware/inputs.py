@@ -19,6 +19,30 @@ _TABLE_STEP = const(512)  # of a code in 1/4
 _FINEST_SCALE = const(16384)  # with a code in 1/16, the product stays a small integer
 _SLOW_SHIFT = const(2)  # slow codes are in 1/4
 
+# Words of the plan.
+_ESTOP_MASK = const(0)
+_FAULT_MASK = const(1)
+_MEASURED = const(2)
+_ZERO = const(3)  # in 1/16
+_SHIFT = const(4)
+_FACTOR = const(5)
+_DIVISOR = const(6)
+_SUM_BEFORE = const(7)
+_COUNT_BEFORE = const(8)
+_DIVIDER_COUNT = const(9)
+_DIVIDERS = const(10)  # of each: the guard's word, uV per code, the quantity
+_PLAN_WORDS = const(19)
+
+# Again from `guard_rp2` and `quantities`, because viper takes no constant of another module.
+GUARD_TURNS = const(0)
+GUARD_CURRENT_SUM = const(12)
+GUARD_CURRENT_COUNT = const(13)
+GUARD_SLOW_CODE = const(24)
+_CURRENT_MA = const(1)
+_SUPPLY_MV = const(2)
+_ESTOP_OPEN = const(16)
+_DRIVER_FAULT = const(17)
+
 _tacho = array.array("i", [0, 0, 0])
 
 
@@ -81,11 +105,36 @@ def _shaft_angle(
 
 
 @micropython.viper
-def _levels(values: ptr32, estop_mask: int, fault_mask: int):
-    """The switch-off pins' levels, as quantities: high is an open e-stop, low a driver's fault."""
+def sense(values: ptr32, guard: ptr32, plan: ptr32):
+    """What protects the motor: the switches' levels, the mean current since the last call, the
+    supplies on dividers; out of the guard's words, as `plan` says. 900 cycles.
+    """
     pins = int(ptr32(0xD0000004)[0])
-    values[16] = 1 if pins & estop_mask else 0
-    values[17] = 1 if fault_mask and not (pins & fault_mask) else 0
+    values[_ESTOP_OPEN] = 1 if pins & int(plan[_ESTOP_MASK]) else 0
+    fault_mask = int(plan[_FAULT_MASK])
+    values[_DRIVER_FAULT] = 1 if fault_mask and not (pins & fault_mask) else 0
+    if int(plan[_MEASURED]):
+        turns = int(guard[GUARD_TURNS])
+        total = int(guard[GUARD_CURRENT_SUM])
+        count = int(guard[GUARD_CURRENT_COUNT])
+        # A turn between the three would mix two of them: the next tick takes both.
+        if turns == int(guard[GUARD_TURNS]):
+            taken = count - int(plan[_COUNT_BEFORE])
+            if taken > 0:
+                code = ((total - int(plan[_SUM_BEFORE])) << 4) // taken - int(plan[_ZERO])
+                code = (code >> int(plan[_SHIFT])) * int(plan[_FACTOR]) // int(plan[_DIVISOR])
+                values[_CURRENT_MA] = code
+                plan[_SUM_BEFORE] = total
+                plan[_COUNT_BEFORE] = count
+    i = _DIVIDERS
+    end = i + 3 * int(plan[_DIVIDER_COUNT])
+    while i < end:
+        supply = int(guard[int(plan[i])]) * int(plan[i + 1]) // 4000
+        values[int(plan[i + 2])] = supply
+        # `supplies` finds the bus 50 times a second; a rise must not wait, for the duty follows it.
+        if supply > int(values[_SUPPLY_MV]):
+            values[_SUPPLY_MV] = supply
+        i += 3
 
 
 def _scale(per_code):
@@ -114,21 +163,6 @@ class _Thermistor:
         at = code // _TABLE_STEP
         rest = code - at * _TABLE_STEP
         values[self._quantity] = table[at] + (table[at + 1] - table[at]) * rest // _TABLE_STEP
-
-
-class _Divider:
-    """A supply's voltage on one of the guard's slow channels."""
-
-    def __init__(self, guard, pin, quantity, uv_per_code):
-        self._guard = guard
-        self._slot = guard.measure_slowly(pin)
-        self._quantity = quantity
-        self._uv_per_code = uv_per_code
-
-    @micropython.native
-    def read(self, values):
-        code = self._guard.slow_code(self._slot)
-        values[self._quantity] = code * self._uv_per_code // 4000
 
 
 class _Monitored:
@@ -167,10 +201,11 @@ class Inputs:
         self._estop_pin = Pin(board.ESTOP_PIN, Pin.IN, Pin.PULL_UP)
         self.estop_mask = 1 << board.ESTOP_PIN
         guard.watch_pin(board.ESTOP_PIN, 1)
-        self._fault_mask = 0
+        self.plan = array.array("i", [0] * _PLAN_WORDS)
+        self.plan[_ESTOP_MASK] = self.estop_mask
         if board.MOTOR_FAULT_PIN is not None:
             self._fault_pin = Pin(board.MOTOR_FAULT_PIN, Pin.IN, Pin.PULL_UP)
-            self._fault_mask = 1 << board.MOTOR_FAULT_PIN
+            self.plan[_FAULT_MASK] = 1 << board.MOTOR_FAULT_PIN
             guard.watch_pin(board.MOTOR_FAULT_PIN, 0)
         self._start_tacho(board)
         self._start_current(board)
@@ -195,12 +230,13 @@ class Inputs:
         self._values[q.SPEED_RPM] = 0
 
     def _start_current(self, board):
-        self._has_current = board.CURRENT_PIN is not None
-        if not self._has_current:
+        if board.CURRENT_PIN is None:
             return
-        self._current_zero = board.CURRENT_ZERO_CODE * 16
+        plan = self.plan
+        plan[_MEASURED] = 1
+        plan[_ZERO] = board.CURRENT_ZERO_CODE * 16
         scale_ua = board.CURRENT_UA_PER_CODE
-        self._current_shift, self._current_factor, self._current_divisor = _scale(scale_ua)
+        plan[_SHIFT], plan[_FACTOR], plan[_DIVISOR] = _scale(scale_ua)
         instant_ma = board.CURRENT_INSTANT_MA
         codes = instant_ma * 1000 // scale_ua if instant_ma else 4096
         self._guard.watch_current(board.CURRENT_PIN, board.CURRENT_ZERO_CODE, codes)
@@ -230,12 +266,11 @@ class Inputs:
             )
 
     def _start_supplies(self, board):
-        self._dividers = []
         bus = None
         for number, (kind, pin, address, uv_per_code, shunt_uohm, _) in enumerate(board.SUPPLIES):
             quantity = q.SUPPLY_1_MV + number
             if kind == 0:
-                self._dividers.append(_Divider(self._guard, pin, quantity, uv_per_code))
+                self._add_divider(pin, quantity, uv_per_code)
                 continue
             if bus is None:
                 bus = I2C(
@@ -252,21 +287,19 @@ class Inputs:
                 continue
             self._slow.append(_Monitored(monitor, quantity))
 
-    # -- at every control tick -----------------------------------------------------------
-    @micropython.native
+    def _add_divider(self, pin, quantity, uv_per_code):
+        plan = self.plan
+        at = _DIVIDERS + 3 * plan[_DIVIDER_COUNT]
+        plan[at] = GUARD_SLOW_CODE + self._guard.measure_slowly(pin)
+        plan[at + 1] = uv_per_code
+        plan[at + 2] = quantity
+        plan[_DIVIDER_COUNT] += 1
+
+    # -- at every control tick: `sense` --------------------------------------------------
     def read(self):
         """What protects the motor: the switches, the current, the supply."""
-        values = self._values
-        for divider in self._dividers:
-            divider.read(values)
-        _levels(values, self.estop_mask, self._fault_mask)
-        if self._has_current:
-            code = self._guard.mean_current_code()
-            if code >= 0:
-                code = (code - self._current_zero) >> self._current_shift
-                values[q.CURRENT_MA] = code * self._current_factor // self._current_divisor
+        sense(self._values, self._guard.words, self.plan)
 
-    @micropython.native
     def shaft_angle(self, shaft, counts, first):
         """Fill `shaft` for a block that begins with sample number `first`."""
         if self.has_tacho:

@@ -75,19 +75,31 @@ class Loop:
         """Until maintenance is asked for."""
         control = self.control
         sampler = self.sampler
-        seen = sleep_rp2.count()
+        engine = self.source.engine
+        pump = engine.pump if self.source.is_analog else None
+        counts = sampler.counts
+        drain = sampler.drain
+        count = sleep_rp2.count
+        sleep = sleep_rp2.until_due
+        wait_for_samples = sleep_rp2.wait_for_samples
+        tick_address = sleep_rp2.TICK_ADDRESS
+        count_address = self.source.count_address
+        block = sampler.block_samples
+        seen = count()
         while not self.leaving:
             control.loop_came_round = True
-            self.source.engine.pump()
-            first = sampler.drain()
+            if pump:
+                pump()
+            first = drain()
             while first >= 0:
                 self._block(first)
-                first = sampler.drain()
-            if sleep_rp2.count() != seen:
-                seen = sleep_rp2.count()
+                first = drain()
+            ticks = count()
+            if ticks != seen:
+                seen = ticks
                 self._housekeeping(seen)
-            sleep_rp2.wait_for_samples(sampler.counts, sampler.taken, sampler.block_samples)
-            sleep_rp2.until_due(sleep_rp2.TICK_ADDRESS, self.source.count_address)
+            wait_for_samples(counts, sampler.taken, block)
+            sleep(tick_address, count_address)
         for _ in range(10):
             self.link.service()
             time.sleep_ms(5)
@@ -135,15 +147,40 @@ class Loop:
 
     @micropython.native
     def _housekeeping(self, n):
-        self.commands.poll()
+        """After each tick: commands at once, the rest in turn."""
+        link = self.link
+        if link.received_bytes:
+            self.commands.poll()
         control = self.control
-        if control.owned_by_link and not self.link.open:
+        if control.owned_by_link and not link.open:
             self.conditions.link_closed()
+        phase = n & 3
+        if phase == 0:
+            self._tell()
+        elif phase == 1:
+            self._panel()
+        elif phase == 2:
+            may_erase = not self.governor.turning
+            if may_erase and control.ran:
+                control.rest()
+            self.history.service(self.blackbox, self.protection.first)
+            # Right after a tick: a page takes 0.4 ms, 3 at worst, and must be over before the next.
+            self.blackbox.service(True, may_erase)
+        elif n & 15 == 15:
+            self._status()
+        else:
+            self._now_and_then(n)
+        if n & 1 or link.received_bytes:
+            link.service()
+
+    @micropython.native
+    def _tell(self):
+        """What has changed since the last time."""
         governor = self.governor
         if governor.fault != self._fault_told:
             self._fault_told = governor.fault
             if governor.fault:
-                self.journal.tell_fault(governor.fault, control)
+                self.journal.tell_fault(governor.fault, self.control)
         if governor.limit != self._limit_told:
             self._limit_told = governor.limit
             self.journal.log(wire.EVENT_LIMIT, governor.limit, governor.command_permille)
@@ -151,22 +188,8 @@ class Loop:
         if alarms != self._alarms_told:
             self.journal.tell_alarms(alarms, alarms ^ self._alarms_told)
             self._alarms_told = alarms
-        phase = n & 7
-        if phase == 0:
-            self._status()
-        elif phase & 3 == 2:
-            self._panel()
-        elif phase == 5:
-            self._now_and_then(n)
-        may_erase = not governor.turning
-        if may_erase and control.ran:
-            control.rest()
-        self.history.service(self.blackbox, self.protection.first)
         if self.source.engine.stuck:
             self.source.recover()
-        # Right after a tick: a page takes 0.4 ms, 3 at worst, and must be over before the next.
-        self.blackbox.service(True, may_erase)
-        self.link.service()
 
     @micropython.native
     def _status(self):

@@ -265,7 +265,7 @@ class Protection:
         self.values = values
         self.unlocked = unlocked
         self.first = q.make_values()
-        self._table = array.array("i")
+        self.table = array.array("i")
         self._levels = array.array("i")  # alarm, limit, trip of each row, shifted and mirrored
         self._hysteresis = array.array("i")
         self._most = array.array("i")  # the least protective trip that a local act permits
@@ -275,12 +275,12 @@ class Protection:
         out = array.array("i", [INSIDE] * _OUT_WORDS)
         out[_ALARMS] = 0
         out[_LIMITING] = 0
-        out[_END] = len(self._table)
+        out[_END] = len(self.table)
         out[_ALL] = _MASK
         out[_SHIFTED] = _SHIFT
         out[_BROKEN_FROM] = _BEYOND
         out[_WINDOWS] = 0
-        self._out = out
+        self.out = out
 
     # -- the table -----------------------------------------------------------------------
     def _add_rows(self, board):
@@ -546,7 +546,7 @@ class Protection:
         row[_DELAY_MS] = delay_ms
         row[_FAULT] = fault
         row[_LIMIT] = number
-        self._table.extend(row)
+        self.table.extend(row)
         for level in (alarm, limit, trip):
             self._levels.append(_NEVER if level is None else _code(level, mirror))
         self._hysteresis.append(hysteresis)
@@ -558,7 +558,7 @@ class Protection:
         """What `evaluate` compares with, from the levels of a row. The control tick may come
         between any two lines: `quiet`, which sends it past the row, is opened last.
         """
-        table = self._table
+        table = self.table
         levels = self._levels
         at = row * _ROW_WORDS
         alarm, limit, trip = [levels[3 * row + which] for which in (ALARM, LIMIT, TRIP)]
@@ -587,33 +587,33 @@ class Protection:
         `conditions` is AT_REST, or TURNING where the motor may be driven, with OWNED where the run
         needs its host. Brings `alarms`, `limiting` and `excess_permille` up to date.
         """
-        return evaluate(self.values, self._table, self._out, conditions | elapsed_ms << 4)
+        return evaluate(self.values, self.table, self.out, conditions | elapsed_ms << 4)
 
     @property
     def alarms(self):
         """One bit for each fault whose alarm level is reached; the trip level where it has none."""
-        return self._out[_ALARMS]
+        return self.out[_ALARMS]
 
     @property
     def limiting(self):
         """One bit for each limit that is reached."""
-        return self._out[_LIMITING]
+        return self.out[_LIMITING]
 
     @micropython.native
     def excess_permille(self, limit):
         """How far a quantity is past its limit: 0 at it, 1000 at its trip level and beyond. INSIDE
         where it is not reached, HOLDING where it is back inside by less than the hysteresis.
         """
-        return self._out[_EXCESS + limit]
+        return self.out[_EXCESS + limit]
 
     def window(self):
         """A window of settled features has closed: what they say of vibration may be judged."""
-        self._out[_WINDOWS] = 1
+        self.out[_WINDOWS] = 1
 
     def forget(self):
         """A new run begins: delays start from nothing, windows of the time before do not count."""
-        self._out[_WINDOWS] = 0
-        table = self._table
+        self.out[_WINDOWS] = 0
+        table = self.table
         for at in range(0, len(table), _ROW_WORDS):
             table[at + _HELD] = 0
             table[at + _QUIET] = 0
@@ -626,7 +626,7 @@ class Protection:
         """The value that a fault or alarm is about, ABSENT where there is none. Of several, as with
         supplies, the first that has reached a level at the last `check`; if none has, the first.
         """
-        table = self._table
+        table = self.table
         first = -1
         for at in range(0, len(table), _ROW_WORDS):
             if table[at + _FAULT] == fault:
@@ -645,7 +645,7 @@ class Protection:
             fault = SENSOR_SILENT
         elif fault == SHORT_CIRCUIT:
             fault = OVER_CURRENT
-        table = self._table
+        table = self.table
         for row in range(len(self._hysteresis)):
             at = row * _ROW_WORDS
             flags = table[at + _FLAGS]
@@ -695,7 +695,7 @@ class Protection:
         """
         flat = array.array("i")
         for row in range(len(self._hysteresis)):
-            mirror = self._table[row * _ROW_WORDS + _MIRROR]
+            mirror = self.table[row * _ROW_WORDS + _MIRROR]
             for which in (ALARM, LIMIT, TRIP):
                 code = self._levels[3 * row + which]
                 if code != self._board[3 * row + which]:
@@ -718,7 +718,7 @@ class Protection:
 
     def _set(self, row, which, value):
         levels = self._levels
-        mirror = self._table[row * _ROW_WORDS + _MIRROR]
+        mirror = self.table[row * _ROW_WORDS + _MIRROR]
         if not 0 < value <= _LEVEL_MOST:
             return OUT_OF_RANGE
         code = _code(value, mirror)
@@ -740,7 +740,7 @@ class Protection:
     def _row_to_change(self, fault, which):
         if 0 <= which <= TRIP:
             for row in range(len(self._hysteresis)):
-                same = self._table[row * _ROW_WORDS + _FAULT] == fault
+                same = self.table[row * _ROW_WORDS + _FAULT] == fault
                 if same and self._change[row] >> which & 1:
                     return row
         return -1
@@ -754,20 +754,20 @@ class Protection:
 
     def _key(self, row):
         at = row * _ROW_WORDS
-        return self._table[at + _QUANTITY] * 8 + (4 if self._table[at + _MIRROR] else 0)
+        return self.table[at + _QUANTITY] * 8 + (4 if self.table[at + _MIRROR] else 0)
 
     def _delay_ms(self, fault):
-        for at in range(0, len(self._table), _ROW_WORDS):
-            if self._table[at + _FAULT] == fault:
-                return self._table[at + _DELAY_MS]
+        for at in range(0, len(self.table), _ROW_WORDS):
+            if self.table[at + _FAULT] == fault:
+                return self.table[at + _DELAY_MS]
         return -1
 
     def _told(self, levels, fault, which):
         for row in range(len(self._hysteresis)):
             at = row * _ROW_WORDS
             code = levels[3 * row + which]
-            if self._table[at + _FAULT] == fault and code != _NEVER:
-                return _decode(code, self._table[at + _MIRROR])
+            if self.table[at + _FAULT] == fault and code != _NEVER:
+                return _decode(code, self.table[at + _MIRROR])
         return q.ABSENT
 
 

@@ -7,7 +7,7 @@ from micropython import const
 
 from .buffers import RING_TRIPLES
 
-_MOST_WAITING = const(4032)  # beyond it the engine may overwrite what is being read
+_MOST_WAITING = const(1984)  # beyond it the engine may overwrite what is being read
 
 
 @micropython.viper

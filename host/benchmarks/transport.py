@@ -24,7 +24,8 @@ TICKS_S = 200
 
 def script(port: str, chunk: int, seconds: int, read: bool) -> str:
     """The device program with its settings in front."""
-    link = "from wrench_firmware.usb_link import UsbLink\n" if port == "link" else ""
+    link = "import wrench_loader\nfrom wrench_firmware.usb_link import UsbLink\n"
+    link = link if port == "link" else ""
     settings = f"PORT = {port!r}\nCHUNK = {chunk}\nSECONDS = {seconds}\nREAD = {read}\n"
     body = (Path(__file__).parent / "transport_device.py").read_text()
     return settings + link + body

@@ -34,7 +34,7 @@ def tick(timer):
 def run():
     chunk = bytearray(b"\x55" * CHUNK)
     if PORT == "link":
-        link = UsbLink(4096, 256)
+        link = UsbLink(bytearray(4096), bytearray(4096), 256)
         out = None
     else:
         micropython.kbd_intr(-1)

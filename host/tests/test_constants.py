@@ -250,6 +250,20 @@ def test_an_object_that_may_be_the_module_keeps_the_name() -> None:
     assert done["a"] == "A = 1\n\n"
 
 
+def test_an_object_that_may_be_the_module_may_change_it() -> None:
+    texts = {
+        "a": "A = 1\n",
+        "b": "from .a import A\n\ndef f(module):\n    module.A = 2\n    return A\n",
+    }
+    assert after(**texts) == texts
+
+
+def test_an_import_within_a_function_stays() -> None:
+    late = "def f():\n    from .a import A\n    return A\n"
+    done = after(a="A = 1\n", b=f"from .a import A\nprint(A)\n{late}")
+    assert done == {"a": "A = 1\n", "b": f"from . import a as _\nprint(1)\n{late}"}
+
+
 def test_everything_stays_where_a_star_brings_names() -> None:
     done = after(a="A = 1\nB = 2\n", b="from .a import *\nC = 3\nprint(A, C)\n")
     assert done == {"a": "A = 1\nB = 2\n", "b": "from .a import *\nC = 3\nprint(A, C)\n"}

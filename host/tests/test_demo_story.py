@@ -57,7 +57,9 @@ def test_the_whole_story() -> None:
     assert record.first_limit is not None
     assert record.first_limit[1] == "vibration"
     assert record.fault == "vibration"
-    assert 0.65 < notebook.highest_duty <= 0.705
+    assert 0.5 < notebook.highest_duty <= 0.705
+    speeds = [status.speed_rpm or 0 for status in record.statuses]
+    assert 0.55 * record.rated_rpm < max(speeds) <= 1.01 * 0.70 * record.rated_rpm
     assert record.trip_s is not None
     assert record.above_trip_s is not None
     assert record.pin_off_s is not None

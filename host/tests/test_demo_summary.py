@@ -142,6 +142,13 @@ def test_losses_since_the_run_began_are_told() -> None:
     assert "7 lost." in summary(run)
 
 
+def test_samples_that_are_lost_while_the_board_erases_its_flash_are_not_the_run_s() -> None:
+    run = play(32.0)
+    after = status(32.1, "tripped", "none", 0, fault="vibration")
+    run.take(dataclasses.replace(after, lost_samples=7, dropped_frames=2), 0, 0)
+    assert (run.losses.samples, run.losses.frames_dropped) == (0, 2)
+
+
 def test_only_the_last_windows_in_a_row_count_for_the_trip() -> None:
     run = play(20.0)
     for at, velocity in ((20.25, 4_600), (20.5, 4_400), (20.75, 4_600), (21.0, 4_600)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -14,10 +15,14 @@ import pytest
 from firmware_host import PACKAGE, board_constants
 from micropython_vm import FIRMWARE
 
-from wrench import deploy
+from wrench import deploy, image
+from wrench.bench.assemble import bare_flash
+from wrench.bench.virtual import CONSOLE, VirtualBench
 from wrench.boards import Board
 from wrench.deploy import Deployment, compile_module, deployment
 from wrench.errors import FlashError
+from wrench.flash import flash
+from wrench.raw_repl import RawRepl
 
 SOURCES = sorted(
     path.relative_to(FIRMWARE).as_posix()
@@ -259,3 +264,41 @@ def test_a_firmware_that_does_not_compile_is_not_deployed(board: Board, tree: Pa
         source.write("def broken(:\n")
     with pytest.raises(FlashError, match=r"drivers/adxl345\.py does not compile"):
         deployment(board)
+
+
+# ---- on a board ----------------------------------------------------------------------------------
+
+
+def test_flashing_removes_what_an_older_firmware_left_and_nothing_else(
+    deployed: Deployment,
+) -> None:
+    if not any(cached.kind == "stock" for cached in image.cached()):
+        pytest.skip("no MicroPython image in the cache: wrench image get")
+    old = {
+        f"/lib/{PACKAGE}/__init__.mpy": b"M\x06",
+        f"/lib/{PACKAGE}/app.mpy": b"M\x06 old",
+        f"/lib/{PACKAGE}/drivers/adxl345.mpy": b"M\x06 older",
+        "/lib/wrench_board.mpy": b"M\x06 board",
+        "/lib/wrench.pack.new": b"cut short",
+    }
+    others = {"/lib/wrenchless.py": b"a = 1\n", "/lib/theirs/wrench_tool.py": b"b = 2\n"}
+    start = {"/main.py": b"print('old')\n"}
+    with VirtualBench(bare_flash(image.find("stock"))) as bench:
+        console = bench.open(CONSOLE)
+        flash(console, Deployment({**start, **old, **others}, 0))
+        report = flash(console, deployed)
+        assert set(report.removed) == old.keys() - deployed.files.keys()
+        assert set(report.written) == deployed.files.keys()
+        assert flash(console, deployed).changed is False
+        repl = RawRepl(console)
+        repl.enter_raw_repl(soft_reset=False)
+        left = repl.exec(
+            "import os\n"
+            "print([os.listdir(d) for d in ('/', '/lib', '/lib/theirs')], os.stat('/main.py')[6])"
+        ).decode()
+    root, lib, theirs = (set(names) for names in ast.literal_eval(left[: left.rindex("]") + 1]))
+    assert root == {"lib", "main.py"}
+    ours = {path.removeprefix("/lib/") for path in deployed.files if path != "/main.py"}
+    assert lib == ours | {"wrenchless.py", "theirs"}
+    assert theirs == {"wrench_tool.py"}
+    assert int(left.split()[-1]) == len(deployed.files["/main.py"])

@@ -12,7 +12,11 @@ def without_twins(source: bytes) -> bytes:
     on hosts alone, and cost the chip 10 kB. Every other line keeps its number.
     """
     lines = source.decode().split("\n")
-    for node in ast.parse(source).body:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return source  # the compiler says it better
+    for node in body:
         if isinstance(node, ast.FunctionDef) and node.name.endswith(_TWIN):
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             assert node.end_lineno is not None

@@ -23,6 +23,10 @@ from wrench.errors import FlashError
 
 PACKAGE = "wrench_firmware"
 _CHIP = "-march=armv6m"
+# A .mpy begins with "M", version, flags with the architecture, bits of a small integer; then the
+# number of names, seven bits a byte.
+_NAMES_AT = 4
+_MOST_NAMES = 286
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,27 @@ def compile_module(path: str, text: bytes) -> bytes:
             if lines:
                 why = f"{lines[-1]}: {why}"
             raise FlashError(f"{path} does not compile ({why}); mend it and flash again")
-        return target.read_bytes()
+        compiled = target.read_bytes()
+    _check_names(path, compiled)
+    return compiled
+
+
+def _check_names(path: str, compiled: bytes) -> None:
+    """MicroPython 1.25 loads wrong names in native code for the ARMv6-M beyond the 286th of a
+    module (py/asmthumb.c, asm_thumb_add_reg_reg_offset).
+    """
+    if compiled[2] >> 2 & 0xF == 0:
+        return
+    names, at = 0, _NAMES_AT
+    while True:
+        names = names << 7 | compiled[at] & 0x7F
+        at += 1
+        if not compiled[at - 1] & 0x80:
+            break
+    if names > _MOST_NAMES:
+        raise FlashError(
+            f"{path} has {names} names, and native code reaches {_MOST_NAMES}; split the module"
+        )
 
 
 def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

@@ -18,6 +18,7 @@ from wrench.raw_repl import RawRepl, TransportError, TransportExecError
 from wrench.transport import Port
 
 START = "/main.py"
+_OURS = ("/lib/wrench_", "/lib/wrench.")
 
 # Streams a file in: USB's own flow control paces it, and a rename makes it appear whole or not at
 # all.
@@ -65,6 +66,11 @@ def _put(p, n):
 def _drop(p):
     try: os.remove(p)
     except OSError: pass
+    d = p.rpartition('/')[0]
+    while d.count('/') > 1:
+        try: os.rmdir(d)
+        except OSError: return
+        d = d.rpartition('/')[0]
 """
 
 
@@ -96,7 +102,7 @@ def flash(
         repl.enter_raw_repl(soft_reset=False)
         repl.exec(_DEVICE)
         present: dict[str, str] = dict(ast.literal_eval(repl.exec("_list()").decode()))
-        stale = [p for p in present if p.startswith("/lib/wrench") and p not in wanted.files]
+        stale = [p for p in present if p.startswith(_OURS) and p not in wanted.files]
         todo = [p for p, data in wanted.files.items() if present.get(p) != _sha256(data)]
         if not todo and not stale:
             return FlashReport([], [], 0)

@@ -103,7 +103,10 @@ def explained(status: Frame) -> list[str]:
         lines.append(f"tripped: {s['fault']}. {_hint(fault_hint, s['fault'])}")
     elif s["limit"] != "none":
         lines.append(f"held by: {s['limit']}. {_hint(limit_hint, s['limit'])}")
-    lines += [f"alarm: {name}. {_hint(fault_hint, name)}" for name in alarms(status)]
+    told = s["fault"] if s["mode"] == "tripped" else ""
+    lines += [
+        f"alarm: {name}. {_hint(fault_hint, name)}" for name in alarms(status) if name != told
+    ]
     if flags := named_bits(s["flags"], wire.FLAGS):
         lines.append(f"also: {', '.join(flags)}")
     if s["stray_bytes"] or s["bad_frames"]:

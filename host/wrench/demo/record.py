@@ -58,6 +58,7 @@ class Losses:
     """What was lost between sensor and screen since the run began."""
 
     samples: int = 0
+    """Until the run ends: with the motor off, the board may erase flash, which stops everything."""
     frames_dropped: int = 0
     """By the board, for want of room."""
     frames_missing: int = 0
@@ -192,7 +193,8 @@ class Record:
         if self._base is None:
             self._base = (frame.lost_samples, frame.dropped_frames, missing, bad)
         lost, dropped, missing_before, bad_before = self._base
-        self.losses.samples = (frame.lost_samples - lost) & 0xFFFF
+        if self.phase < Phase.TRIPPED:
+            self.losses.samples = (frame.lost_samples - lost) & 0xFFFF
         self.losses.frames_dropped = (frame.dropped_frames - dropped) & 0xFFFF
         self.losses.frames_missing = missing - missing_before
         if board_bad is not None:

@@ -121,7 +121,7 @@ class Control:
             conditions = protection.TURNING if turning else protection.AT_REST
             if self.owned_by_link:
                 conditions |= protection.OWNED
-            fault = evaluate(values, self._rows, self._outcome, elapsed_ms << 3 | conditions)
+            fault = evaluate(values, self._rows, self._outcome, elapsed_ms << 4 | conditions)
             if words[CAUSE]:
                 fault = self._killed()
             if fault:

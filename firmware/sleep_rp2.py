@@ -28,13 +28,14 @@ def tick(period_us: int) -> int:
     """Count a tick and set when the next is due; returns the count.
 
     Soft timers expire on whole milliseconds of the same clock, so the due times stay on that grid
-    however late the callback runs.
+    however late the callback runs. After one that was later than a period the grid is not known;
+    the next that is on time shows it: nothing can be due more than a period from now.
     """
     t = ptr32(_tick)
     now = int(ptr32(0x40054028)[0])
     due = int(t[1]) + period_us
     behind = now - due
-    if behind > period_us or behind < 0 - period_us:
+    if behind >= 0 or behind < 0 - period_us:
         due = now - now % 1000 + period_us
     t[1] = due
     count = (int(t[0]) + 1) & 0x3FFFFFFF

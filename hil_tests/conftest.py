@@ -1,40 +1,54 @@
-"""The `rig`: an emulated board with the firmware on it, the machine around it, and a link to it."""
+"""The `rig`: an emulated board with the firmware on it, and the machine around it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
-from rig import BOARD, Rig
+from rig import BOARD, Rig, content_of
 
-from wrench.bench.assemble import assemble, flashed
+from wrench.boards import Board
 
 
-@pytest.fixture(scope="session")
-def content() -> bytes:
-    """Flash content with the image and the firmware."""
-    return flashed(BOARD)
+class MakeRig(Protocol):
+    """Makes a rig of a board, its machine in a condition; `content` is that of its flash."""
+
+    def __call__(
+        self,
+        board: Board = BOARD,
+        *,
+        condition: str = "healthy",
+        image: str = "stock",
+        content: bytes | None = None,
+        step_ns: int = 5_000_000,
+    ) -> Rig: ...
 
 
 @pytest.fixture
-def rig(content: bytes) -> Iterator[Rig]:
-    """A healthy machine, powered up."""
-    assembly = assemble(BOARD, content)
-    with assembly.bench as bench:
-        yield Rig(bench, assembly.machine)
-
-
-@pytest.fixture
-def make_rig(content: bytes) -> Iterator[Callable[[str], Rig]]:
-    """A machine in a condition that the test names."""
+def make_rig() -> Iterator[MakeRig]:
+    """A board and a machine as the test wants them, not yet powered up."""
     open_rigs: list[Rig] = []
 
-    def make(condition: str) -> Rig:
-        assembly = assemble(BOARD, content, condition=condition)
-        made = Rig(assembly.bench, assembly.machine)
+    def make(
+        board: Board = BOARD,
+        *,
+        condition: str = "healthy",
+        image: str = "stock",
+        content: bytes | None = None,
+        step_ns: int = 5_000_000,
+    ) -> Rig:
+        flash = content_of(board, image) if content is None else content
+        made = Rig(board, flash, condition, step_ns=step_ns)
         open_rigs.append(made)
         return made
 
     yield make
     for made in open_rigs:
         made.bench.close()
+
+
+@pytest.fixture
+def rig(make_rig: MakeRig) -> Rig:
+    """A healthy machine."""
+    return make_rig()

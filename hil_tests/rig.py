@@ -2,77 +2,227 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 
+from wrench.bench.assemble import assemble, bare_flash, find_image, flashed
 from wrench.bench.emulator import StepSeen
-from wrench.bench.virtual import LINK, VirtualBench
-from wrench.bench.wiring import WiredMachine
-from wrench.boards import load_board
+from wrench.bench.plant import Reading
+from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
+from wrench.blackbox import Event
+from wrench.boards import Board, load_board
+from wrench.deploy import deployment
 from wrench.errors import PortError
+from wrench.flash import flash
 from wrench.link import Frame, Link, encode
 
 BOARD = load_board("pico-adxl345")
+BUTTON_STARTS_S = 1.1
+BUTTON_RESETS_S = 3.1
+_STEP_S = 0.005
+_BOOTED_WITHIN_S = 5.0
+
+
+def variant(name: str, of: Board = BOARD, /, **changes: str) -> Board:
+    """A board like `of`, in whose file the lines of some keys are others, or more; `changes` maps
+    the name of a section, with "__" for a dot, to the lines that are put first in it. A section
+    given as "" is left out.
+    """
+    assert of.path is not None
+    text = "\n" + of.path.read_text()
+    for section, lines in changes.items():
+        title = f"[{section.replace('__', '.')}]"
+        before, found, after = text.partition(f"\n{title}")
+        body, more, rest = after.partition("\n[")
+        if not lines:
+            assert found, title
+            text = f"{before}{more}{rest}"
+            continue
+        new = {line.partition("=")[0].strip() for line in lines.splitlines()}
+        kept = [line for line in body.splitlines() if line.partition("=")[0].strip() not in new]
+        text = "\n".join([before, title, lines, *kept[1:]]) + more + rest
+    path = Path(_folder(), f"{name}.toml")
+    path.write_text(text)
+    return load_board(path)
+
+
+@cache
+def _folder() -> str:
+    return tempfile.mkdtemp(prefix="wrench-boards-")
+
+
+_contents: dict[tuple[str, int, str], bytes] = {}
+
+
+def content_of(board: Board, image: str = "stock") -> bytes:
+    """Flash content with that kind of image and the firmware for a board."""
+    key = (board.name, board.hash, image)
+    if key not in _contents:
+        _contents[key] = flashed(board, image)
+    return _contents[key]
+
+
+def content_with(changed: Mapping[str, str], board: Board = BOARD, image: str = "stock") -> bytes:
+    """The same with other texts for some modules of the firmware."""
+    with VirtualBench(bare_flash(find_image(image))) as bench:
+        texts = {path: text.encode() for path, text in changed.items()}
+        flash(bench.open(CONSOLE), deployment(board, texts))
+        return bench.read_flash()
 
 
 class Rig:
-    """One board under test. Times are device time in seconds unless their name says otherwise."""
+    """One board under test. Times are device time in seconds unless their name says otherwise.
 
-    def __init__(self, bench: VirtualBench, machine: WiredMachine) -> None:
-        self.bench = bench
-        self.machine = machine
-        self.plant = machine.machine
+    Time begins with the first step: until then the machine may be put into any condition in which
+    power is to find it. The link opens when it is first used.
+    """
+
+    def __init__(self, board: Board, content: bytes, condition: str = "healthy", **more: int):
+        assembly = assemble(board, content, condition=condition, **more)
+        self.board = board
+        self.bench = assembly.bench
+        self.machine = assembly.machine
+        self.plant = assembly.machine.machine
         self.status: Frame | None = None
+        self.features: list[Frame] = []
         self.events: list[Frame] = []
         self.highest_duty = 0.0
-        self.link = Link(bench.open(LINK))
-        bench.on_step.append(self._watch)
+        self.highest_speed_rpm = 0.0
+        self._link: Link | None = None
+        self._holding: list[Callable[[], None]] = []
+        self._edges_s: list[float] = []
+        self._fell_s: float | None = None
+        self.bench.on_step.append(self._watch)
+        self.machine.on_reading.append(self._feel)
 
+    # -- what the pins and the shaft did -------------------------------------------------
     def _watch(self, seen: StepSeen) -> None:
-        motor = BOARD.motor
-        if seen.powered:
-            self.highest_duty = max(
-                self.highest_duty, seen.pins[motor.pwm_pin].high * seen.pins[motor.enable_pin].level
-            )
+        duty = self._duty(seen)
+        self.highest_duty = max(self.highest_duty, duty)
+        motor = self.board.motor
+        pin = seen.pins[motor.pwm_pin if motor.enable_pin is None else motor.enable_pin]
+        if seen.powered and pin.falls and pin.level == 0:
+            self._fell_s = pin.edges_ns[-1] / 1e9
+        elif pin.level or not seen.powered:
+            self._fell_s = None
 
-    def listen(self, duration_s: float) -> None:
-        """Let time pass, taking in frames."""
-        self.wait_for(lambda: False, duration_s)
+    def _feel(self, reading: Reading) -> None:
+        for act in self._holding:
+            act()
+        if self.machine.drive.duty <= 0.0:
+            self._edges_s.clear()
+            return
+        begin_s = reading.time_s - _STEP_S
+        pulses = self.plant.parameters.tacho_pulses_per_turn
+        for edge_s in reading.tacho_edge_s:
+            self._edges_s.append(begin_s + float(edge_s))
+            if len(self._edges_s) > pulses:
+                turn_s = self._edges_s[-1] - self._edges_s[-1 - pulses]
+                self.highest_speed_rpm = max(self.highest_speed_rpm, 60.0 / turn_s)
+
+    def _duty(self, seen: StepSeen) -> float:
+        if not seen.powered:
+            return 0.0
+        motor = self.board.motor
+        duty = seen.pins[motor.pwm_pin].high
+        if motor.kind == "two_pwm":
+            duty += seen.pins[motor.reverse_pwm_pin].high
+        return duty if motor.enable_pin is None else duty * seen.pins[motor.enable_pin].high
+
+    @property
+    def duty_at_pin(self) -> float:
+        """Duty on the PWM pin, 0 where the driver is not enabled, as a logic analyser sees it."""
+        seen = self.bench.seen
+        assert seen is not None
+        return self._duty(seen)
+
+    @property
+    def plant_speed_rpm(self) -> float:
+        """The shaft's true speed."""
+        assert self.machine.reading is not None
+        return self.machine.reading.speed_rpm
+
+    def off_after(self, begin_s: float, within_s: float) -> float:
+        """Seconds from `begin_s`, which is now or will be, to the fall of the enable pin (of the
+        PWM pin where there is none), after which it stays low for 10 ms; fails where it does not
+        fall in time.
+        """
+        self._fell_s = None
+        fell_and_stayed = False
+        end_s = self.bench.now_s + within_s
+        while not fell_and_stayed and self.bench.now_s < end_s:
+            self.pass_time(_STEP_S)
+            fell_and_stayed = self._fell_s is not None and self.bench.now_s - self._fell_s > 0.01
+        assert fell_and_stayed, "the driver is still enabled"
+        return self._fell_s - begin_s
+
+    # -- time ----------------------------------------------------------------------------
+    def pass_time(self, duration_s: float) -> None:
+        """Let time pass, taking in what frames there are."""
+        end_s = self.bench.now_s + duration_s
+        while self.bench.now_s < end_s - 1e-6:
+            self.bench.advance(0)
+            self._take_waiting()
+
+    listen = pass_time
 
     def wait_for(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Let time pass until the condition holds; False where it does not in time."""
-        end = self.bench.now_s + within_s
+        end_s = self.bench.now_s + within_s
         while not condition():
-            if self.bench.now_s >= end:
+            if self.bench.now_s >= end_s:
                 return False
-            frame = self._receive()
-            if frame is not None and frame.name == "status":
-                self.status = frame
-            elif frame is not None and frame.name == "event":
-                self.events.append(frame)
+            self.pass_time(_STEP_S)
         return True
 
-    def _receive(self) -> Frame | None:
+    def hold(self, act: Callable[[], None] | None) -> None:
+        """Do this at every step from now on; None ends all such."""
+        if act is None:
+            self._holding.clear()
+        else:
+            self._holding.append(act)
+
+    # -- the link ------------------------------------------------------------------------
+    @property
+    def link(self) -> Link:
+        """The open link; opens it where it is not."""
+        if self._link is None:
+            self._link = Link(self.bench.open(LINK))
+        return self._link
+
+    def leave(self) -> None:
+        """The host closes its port and is gone."""
+        if self._link is not None:
+            self._link.port.close()
+        self._link = None
+        self.status = None
+
+    def reconnect(self) -> Frame:
+        """The host is there again; returns the board's greeting once a status has come as well."""
+        self._link = None
+        self.status = None
+        greeting = self.link.hello()
+        assert self.wait_for(lambda: self.status is not None, 1.0)
+        return greeting
+
+    def _take_waiting(self) -> None:
+        if self._link is None:
+            return
         try:
-            return self.link.receive(0.02)
-        except PortError:  # the board has gone from the bus: time passes all the same
-            self.bench.advance(0.005)
-            return None
+            while frame := self._link.receive(0.0):
+                self._take(frame)
+        except PortError:
+            return  # the board has gone from the bus: time passes all the same
 
-    def ready(self) -> None:
-        """Wait until the firmware's filters have settled."""
-        assert self.wait_for(lambda: bool(self.status and self.status["flags"] & 8), 4.0)
-
-    def run(self, speed_permille: int = 1000, until_steady: bool = True) -> None:
-        """Start the motor, and wait until the ramp is over."""
-        self.ready()
-        self.link.run(speed_permille)
-        if until_steady:
-            assert self.wait_for(lambda: self.mode == "running", 8.0)
-            self.listen(0.5)
-
-    def stream_command(self) -> bytes:
-        """A `stream` command as it goes over the wire, for tests that expect no reply."""
-        return encode("stream", 1, 1)
+    def _take(self, frame: Frame) -> None:
+        if frame.name == "status":
+            self.status = frame
+        elif frame.name == "event":
+            self.events.append(frame)
+        elif frame.name == "features":
+            self.features.append(frame)
 
     @property
     def mode(self) -> str:
@@ -85,32 +235,49 @@ class Rig:
         return str(self.status["fault"]) if self.status else "unknown"
 
     @property
-    def plant_speed_rpm(self) -> float:
-        """The shaft's true speed."""
-        assert self.machine.reading is not None
-        return self.machine.reading.speed_rpm
+    def limit(self) -> str:
+        """What binds, by the last status frame."""
+        return str(self.status["limit"]) if self.status else "unknown"
 
-    @property
-    def duty_at_pin(self) -> float:
-        """Duty on the PWM pin, 0 where the driver is not enabled, as a logic analyser sees it."""
-        seen = self.bench.seen
-        assert seen is not None
-        if not seen.powered:
-            return 0.0
-        return seen.pins[BOARD.motor.pwm_pin].high * seen.pins[BOARD.motor.enable_pin].level
+    def log(self) -> list[Event]:
+        """The black box's events of this boot."""
+        events = list(self.link.log())
+        return [event for event in events if event.boot == events[-1].boot]
 
-    def off_after(self, begin_s: float, within_s: float) -> float:
-        """Seconds from `begin_s` to the enable pin's fall; fails where it does not fall in time."""
-        fall_s: list[float] = []
+    def happened(self, name: str, detail: int | None = None) -> list[Event]:
+        """Those of that name."""
+        return [e for e in self.log() if e.name == name and detail in (None, e.detail)]
 
-        def look(seen: StepSeen) -> None:
-            pin = seen.pins[BOARD.motor.enable_pin]
-            if pin.falls and pin.level == 0:
-                fall_s.append(pin.edges_ns[-1] / 1e9)
+    # -- running -------------------------------------------------------------------------
+    def ready(self) -> None:
+        """Wait until the self-test is over and nothing is wrong."""
+        assert self.link
+        assert self.wait_for(lambda: self.mode == "idle", _BOOTED_WITHIN_S), (self.mode, self.fault)
 
-        self.bench.on_step.append(look)
-        try:
-            assert self.wait_for(lambda: bool(fall_s), within_s), "the driver is still enabled"
-        finally:
-            self.bench.on_step.remove(look)
-        return fall_s[0] - begin_s
+    def run(self, speed_permille: int = 1000, until_steady: bool = True) -> None:
+        """Start the motor over the link, and wait until the ramp is over."""
+        self.ready()
+        self.link.run(speed_permille)
+        if until_steady:
+            assert self.wait_for(lambda: self.mode == "running", 8.0), (self.mode, self.fault)
+            self.pass_time(0.3)
+
+    def run_alone(self, ceiling_permille: int) -> None:
+        """Start at the board's button with no host there, and wait until the ramp is over."""
+        self.ready()
+        self.link.command("set_limit", ceiling_permille)
+        self.leave()
+        self.press_start()
+        ramp_s = ceiling_permille / 10.0 / self.board.motor.ramp_up_percent_per_s
+        self.pass_time(ramp_s + 0.3)
+        assert self.duty_at_pin > 0.0, "the button has not started it"
+
+    def press_start(self) -> None:
+        """Hold the button for as long as starting takes."""
+        self.machine.press_button()
+        assert self.wait_for(lambda: self.duty_at_pin > 0.0, BUTTON_STARTS_S)
+        self.machine.press_button(False)
+
+    def stream_command(self) -> bytes:
+        """A `stream` command as it goes over the wire, for tests that expect no reply."""
+        return encode("stream", 1, 1)

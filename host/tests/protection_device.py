@@ -46,29 +46,29 @@ def costs():
     call = microseconds(nothing, values, values, values, 1)
     turning = protection.TURNING | protection.OWNED
     now = turning | 5 << 4
-    found = {"rows": len(watch._table) // 16}
+    found = {"rows": len(watch.table) // 16}
     watch.check(turning, 5)
     found["call"] = call
-    found["evaluate"] = microseconds(protection.evaluate, values, watch._table, watch._out, now)
+    found["evaluate"] = microseconds(protection.evaluate, values, watch.table, watch.out, now)
     found["check"] = microseconds(watch.check, turning, 5)
     observed = seen.observed
     observed[conditions.DUTY_PERMILLE] = 700
     observed[conditions.COMMAND_PERMILLE] = 700
     observed[conditions.INTERVAL_US] = 5000
-    found["advance"] = microseconds(conditions.advance, observed, seen._state, values, 5)
+    found["advance"] = microseconds(conditions.advance, observed, seen.state, values, 5)
     values[q.CURRENT_MA] = 12000
-    found["advance, jammed"] = microseconds(conditions.advance, observed, seen._state, values, 5)
+    found["advance, jammed"] = microseconds(conditions.advance, observed, seen.state, values, 5)
     found["supplies"] = microseconds(fed.update, 700, 700)
     protection_traces.make_healthy(values, q)
     for name in ("VELOCITY_UM_S", "CURRENT_MA", "BEARING_MDEGC", "PEAK_MG"):
         values[getattr(q, name)] = 1000000
     found["evaluate, four rows tripping"] = microseconds(
-        protection.evaluate, values, watch._table, watch._out, now
+        protection.evaluate, values, watch.table, watch.out, now
     )
     for i in range(q.COUNT):
         values[i] = q.BROKEN
     found["evaluate, all broken"] = microseconds(
-        protection.evaluate, values, watch._table, watch._out, now
+        protection.evaluate, values, watch.table, watch.out, now
     )
     return found
 

@@ -382,7 +382,7 @@ def test_every_row_of_the_table_is_in_this_one() -> None:
     watch = Watch()
     found = {q_name for q_name in vars(q) if q_name.isupper() and _is_watched(watch, q_name)}
     assert found == {row.quantity for row in ROWS}
-    assert len(watch.protection._table) // 16 == len(ROWS)
+    assert len(watch.protection.table) // 16 == len(ROWS)
 
 
 def _is_watched(watch: Watch, name: str) -> bool:

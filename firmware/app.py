@@ -161,6 +161,8 @@ class App:
             governor.trip(protection.FIRMWARE_HUNG)
         if self.kept == settings.CORRUPT:
             governor.trip(protection.SETTINGS_CORRUPT)
+        self.greet()
+        self.link.service()
         fault = self.source.start()
         self.journal.log(wire.EVENT_SELF_TEST, fault, 0)
         if fault:

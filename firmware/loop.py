@@ -160,7 +160,9 @@ class Loop:
         elif phase == 1:
             self._panel()
         elif phase == 2:
-            may_erase = not self.governor.turning
+            governor = self.governor
+            # A trip is told, and queued, before anything takes an erase's time.
+            may_erase = not governor.turning and governor.fault == self._fault_told
             if may_erase and control.ran:
                 control.rest()
             self.history.service(self.blackbox, self.protection.first)

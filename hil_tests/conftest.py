@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 from rig import BOARD, Rig, content_of
 
+from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board
 
 
@@ -21,7 +22,7 @@ class MakeRig(Protocol):
         condition: str = "healthy",
         image: str = "stock",
         content: bytes | None = None,
-        step_ns: int = 5_000_000,
+        step_ns: int = STEP_NS,
     ) -> Rig: ...
 
 
@@ -36,10 +37,10 @@ def make_rig() -> Iterator[MakeRig]:
         condition: str = "healthy",
         image: str = "stock",
         content: bytes | None = None,
-        step_ns: int = 5_000_000,
+        step_ns: int = STEP_NS,
     ) -> Rig:
         flash = content_of(board, image) if content is None else content
-        made = Rig(board, flash, condition, step_ns=step_ns)
+        made = Rig(board, flash, condition, step_ns)
         open_rigs.append(made)
         return made
 

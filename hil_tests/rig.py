@@ -10,18 +10,18 @@ from pathlib import Path
 from wrench.bench.assemble import assemble, bare_flash, find_image, flashed
 from wrench.bench.emulator import StepSeen
 from wrench.bench.plant import Reading
-from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
+from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, VirtualBench
 from wrench.blackbox import Event
 from wrench.boards import Board, load_board
 from wrench.deploy import deployment
 from wrench.errors import PortError
 from wrench.flash import flash
 from wrench.link import Frame, Link, encode
+from wrench_firmware import wire
 
 BOARD = load_board("pico-adxl345")
-BUTTON_STARTS_S = 1.1
+BUTTON_STARTS_S = 2.0
 BUTTON_RESETS_S = 3.1
-_STEP_S = 0.005
 _BOOTED_WITHIN_S = 5.0
 
 
@@ -79,8 +79,11 @@ class Rig:
     power is to find it. The link opens when it is first used.
     """
 
-    def __init__(self, board: Board, content: bytes, condition: str = "healthy", **more: int):
-        assembly = assemble(board, content, condition=condition, **more)
+    def __init__(
+        self, board: Board, content: bytes, condition: str = "healthy", step_ns: int = STEP_NS
+    ):
+        assembly = assemble(board, content, condition=condition, step_ns=step_ns)
+        self._step_s = step_ns / 1e9
         self.board = board
         self.bench = assembly.bench
         self.machine = assembly.machine
@@ -93,7 +96,7 @@ class Rig:
         self._link: Link | None = None
         self._holding: list[Callable[[], None]] = []
         self._edges_s: list[float] = []
-        self._fell_s: float | None = None
+        self.fell_s: float | None = None  # when the driver was disabled, if it is
         self.bench.on_step.append(self._watch)
         self.machine.on_reading.append(self._feel)
 
@@ -104,9 +107,9 @@ class Rig:
         motor = self.board.motor
         pin = seen.pins[motor.pwm_pin if motor.enable_pin is None else motor.enable_pin]
         if seen.powered and pin.falls and pin.level == 0:
-            self._fell_s = pin.edges_ns[-1] / 1e9
+            self.fell_s = pin.edges_ns[-1] / 1e9
         elif pin.level or not seen.powered:
-            self._fell_s = None
+            self.fell_s = None
 
     def _feel(self, reading: Reading) -> None:
         for act in self._holding:
@@ -114,7 +117,7 @@ class Rig:
         if self.machine.drive.duty <= 0.0:
             self._edges_s.clear()
             return
-        begin_s = reading.time_s - _STEP_S
+        begin_s = reading.time_s - self._step_s
         pulses = self.plant.parameters.tacho_pulses_per_turn
         for edge_s in reading.tacho_edge_s:
             self._edges_s.append(begin_s + float(edge_s))
@@ -149,14 +152,13 @@ class Rig:
         PWM pin where there is none), after which it stays low for 10 ms; fails where it does not
         fall in time.
         """
-        self._fell_s = None
-        fell_and_stayed = False
+        self.fell_s = None
         end_s = self.bench.now_s + within_s
-        while not fell_and_stayed and self.bench.now_s < end_s:
-            self.pass_time(_STEP_S)
-            fell_and_stayed = self._fell_s is not None and self.bench.now_s - self._fell_s > 0.01
-        assert fell_and_stayed, "the driver is still enabled"
-        return self._fell_s - begin_s
+        while self.bench.now_s < end_s:
+            self.pass_time(self._step_s)
+            if self.fell_s is not None and self.bench.now_s - self.fell_s > 0.01:
+                return self.fell_s - begin_s
+        raise AssertionError("the driver is still enabled")
 
     # -- time ----------------------------------------------------------------------------
     def pass_time(self, duration_s: float) -> None:
@@ -174,7 +176,7 @@ class Rig:
         while not condition():
             if self.bench.now_s >= end_s:
                 return False
-            self.pass_time(_STEP_S)
+            self.pass_time(self._step_s)
         return True
 
     def hold(self, act: Callable[[], None] | None) -> None:
@@ -234,10 +236,19 @@ class Rig:
         """The latched fault of the last status frame."""
         return str(self.status["fault"]) if self.status else "unknown"
 
+    def trips(self, within_s: float = 1.0) -> str:
+        """Wait for the trip to be told; returns its fault."""
+        assert self.wait_for(lambda: self.mode == "tripped", within_s), self.mode
+        return self.fault
+
     @property
     def limit(self) -> str:
         """What binds, by the last status frame."""
         return str(self.status["limit"]) if self.status else "unknown"
+
+    def flag(self, name: str) -> bool:
+        """A flag of the last status frame."""
+        return bool(self.status and self.status["flags"] >> wire.FLAGS.index(name) & 1)
 
     def log(self) -> list[Event]:
         """The black box's events of this boot."""
@@ -250,9 +261,11 @@ class Rig:
 
     # -- running -------------------------------------------------------------------------
     def ready(self) -> None:
-        """Wait until the self-test is over and nothing is wrong."""
+        """Wait until the self-test is over, nothing is wrong, and a run may begin."""
         assert self.link
-        assert self.wait_for(lambda: self.mode == "idle", _BOOTED_WITHIN_S), (self.mode, self.fault)
+        assert self.wait_for(
+            lambda: self.mode == "idle" and self.flag("window settled"), _BOOTED_WITHIN_S
+        ), (self.mode, self.fault)
 
     def run(self, speed_permille: int = 1000, until_steady: bool = True) -> None:
         """Start the motor over the link, and wait until the ramp is over."""

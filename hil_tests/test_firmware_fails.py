@@ -1,99 +1,181 @@
-"""The firmware itself goes wrong while the motor turns: it hangs, or it raises."""
+"""The firmware itself goes wrong while the motor turns: it hangs, raises, or is too slow; or what
+it has kept is damaged.
+"""
 
+from functools import cache
 from importlib import resources
 
 import pytest
-from rig import BOARD, Rig
+from rig import BOARD, Rig, content_of, content_with
 
-from wrench.bench.assemble import assemble, bare_flash
-from wrench.bench.virtual import CONSOLE, LINK
-from wrench.deploy import compile_module, deployment
+from wrench.bench.virtual import CONSOLE
+from wrench.deploy import deployment
+from wrench.errors import RefusedError
 from wrench.flash import flash
-from wrench.image import find
-from wrench.link import Link
+from wrench_firmware import wire
 
-APP = "/lib/wrench_firmware/app.mpy"
+# Line of a module, and what comes behind it: a `stream` command sets off the mishap.
+SWITCH = {
+    "control.py": ("        self.late = 0\n", "        self.broken = False\n"),
+    "requests.py": (
+        "        self._app.loop.streaming = on == 1\n",
+        "        self._app.control.broken = True\n",
+    ),
+}
 PLACES = {
-    "in the loop": "            self._streaming = argument == 1\n",
-    "in the control tick": "            self._last_us = now\n",
+    "in the loop": ("loop.py", "            control.loop_came_round = True\n", "control.broken"),
+    "in the control tick": (
+        "control.py",
+        "            n = sleep_rp2.tick(TICK_US)\n",
+        "self.broken",
+    ),
 }
 MISHAPS = {
-    "hangs": "while self._streaming or kind == wire.STREAM: pass",
+    "hangs": "while True: pass",
     "hangs with interrupts off": "machine.disable_irq()\n                while True: pass",
     "raises": "raise RuntimeError('a fault put there by the test')",
+    "is late": "self.broken = False; time.sleep_ms(30)",
+    "is much too late": "self.broken = False; time.sleep_ms(150)",
 }
 
 
-def broken_app(source: str, place: str, mishap: str) -> str:
-    """The app, in which a `stream` command sets off the mishap."""
-    line = PLACES[place]
-    assert source.count(line) == 1
-    indent = " " * 12
-    if place == "in the loop":
-        return source.replace(line, f"{indent}if argument == 1:\n{indent}    {mishap}\n")
-    mishap = mishap.replace(" or kind == wire.STREAM", "")
-    return source.replace(line, f"{line}{indent}if self._streaming:\n{indent}    {mishap}\n")
+@cache
+def source(path: str) -> str:
+    """The text of one module of the firmware."""
+    return resources.files("wrench_firmware").joinpath(path).read_text()
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("mishap", MISHAPS)
-def test_the_motor_stops_by_itself(place, mishap, app_source, bare):
-    files = deployment(BOARD)
-    broken = broken_app(app_source, place, MISHAPS[mishap])
-    files.files[APP] = compile_module("app.py", broken.encode())
-    with assemble(BOARD, bare).bench as bench:
-        flash(bench.open(CONSOLE), files)
-        content = bench.read_flash()
-    assembly = assemble(BOARD, content)
-    with assembly.bench as bench:
-        rig = Rig(bench, assembly.machine)
-        rig.run(500)
-        rig.link.port.write(rig.stream_command())
-        begin = bench.now_s
-        assert rig.off_after(begin, 0.4) <= 0.3
-        bench.advance(2.0)
-        assert rig.duty_at_pin == 0.0
-        if mishap != "raises" or place == "in the loop":
-            assert bench.resets, "the watchdog has not reset the chip"
-        rig.highest_duty = 0.0
-        if bench.resets:
-            rig.link = Link(bench.open(LINK))
-        rig.link.hello()
-        rig.listen(1.0)
-        assert rig.mode in ("idle", "tripped")
-        assert rig.highest_duty == 0.0
+def behind(text: str, line: str, more: str) -> str:
+    """The text with more behind its only such line."""
+    assert text.count(line) == 1, line
+    return text.replace(line, line + more)
 
 
-def test_after_three_crashes_in_a_row_the_console_is_the_hosts(app_source, bare):
-    files = deployment(BOARD)
-    crashing = app_source.replace(
-        "        seen = 0\n", "        raise RuntimeError('a fault put there by the test')\n", 1
-    )
-    assert crashing != app_source
-    files.files[APP] = compile_module("app.py", crashing.encode())
-    with assemble(BOARD, bare).bench as bench:
-        flash(bench.open(CONSOLE), files)
-        bench.cut_power()
-        bench.advance(0.1)
-        bench.restore_power()
-        bench.advance(6.0)
-        assert 2 <= len(bench.resets) <= 4
-        console = bench.open(CONSOLE)
-        bench.advance(0.2)
-        console.read_available()
-        console.write(b"\r\nprint(6 * 7)\r\n")
-        bench.advance(0.2)
-        assert b"42" in console.read_available()
-        assert flash(console, deployment(BOARD)).changed
+@cache
+def broken(place: str, mishap: str) -> bytes:
+    """Flash content in which a `stream` command sets off a mishap in a place."""
+    texts = {path: behind(source(path), *lines) for path, lines in SWITCH.items()}
+    path, line, condition = PLACES[place]
+    text = texts.get(path, source(path))
+    more = f"            if {condition}:\n                {MISHAPS[mishap]}\n"
+    texts[path] = "import machine, time\n" + behind(text, line, more)
+    return content_with(texts)
 
 
-@pytest.fixture(scope="module")
-def app_source() -> str:
-    """The text of the firmware's app.py."""
-    return resources.files("wrench_firmware").joinpath("app.py").read_text()
+def break_it(rig: Rig) -> float:
+    """Let it happen; returns how long the driver then stays enabled."""
+    rig.link.port.write(rig.stream_command())
+    return rig.off_after(rig.bench.now_s, 0.4)
 
 
-@pytest.fixture(scope="module")
-def bare() -> bytes:
-    """A flash chip with the image alone."""
-    return bare_flash(find("stock"))
+RESET_BY_WATCHDOG = [
+    ("in the loop", "hangs"),
+    ("in the loop", "hangs with interrupts off"),
+    ("in the loop", "raises"),
+    ("in the control tick", "hangs"),
+    ("in the control tick", "hangs with interrupts off"),
+]
+
+
+@pytest.mark.parametrize(("place", "mishap"), RESET_BY_WATCHDOG)
+def test_firmware_that_hangs_is_off_and_reset_and_says_so(place, mishap, make_rig):
+    rig = make_rig(content=broken(place, mishap))
+    rig.run(200)
+    assert break_it(rig) <= 0.3
+    rig.highest_duty = 0.0
+    rig.pass_time(0.5)
+    assert rig.bench.resets, "the watchdog has not reset the chip"
+    assert rig.reconnect()["reset_cause"] == "watchdog"
+    rig.pass_time(0.3)
+    assert (rig.mode, rig.fault) == ("tripped", "firmware hung")
+    with pytest.raises(RefusedError, match="reset first"):
+        rig.link.run(200)
+    rig.pass_time(2.0)
+    rig.link.command("reset_trip")
+    rig.pass_time(0.3)
+    assert (rig.mode, rig.highest_duty) == ("idle", 0.0)
+    rig.run(200)
+    assert rig.duty_at_pin > 0.0
+
+
+def test_an_exception_in_the_control_tick_stops_the_motor_for_good(make_rig):
+    rig = make_rig(content=broken("in the control tick", "raises"))
+    rig.run(200)
+    assert break_it(rig) <= 0.02
+    rig.highest_duty = 0.0
+    rig.pass_time(1.0)
+    assert not rig.bench.resets
+    assert (rig.mode, rig.fault) == ("tripped", "firmware exception")
+    assert rig.happened("trip", wire.FAULTS.index("firmware exception"))
+    assert rig.highest_duty == 0.0
+
+
+@pytest.mark.parametrize(("mishap", "within_s"), [("is late", 0.09), ("is much too late", 0.075)])
+def test_a_control_tick_that_comes_too_late_stops_the_motor(mishap, within_s, make_rig):
+    """Thirty milliseconds it notices itself; the guard's dead-man waits for sixty."""
+    rig = make_rig(content=broken("in the control tick", mishap))
+    rig.run(200)
+    assert break_it(rig) <= within_s
+    assert rig.trips() == "control overrun"
+    rig.pass_time(6.0)  # while the flash is written, intervals are long
+    rig.link.command("reset_trip")
+    rig.pass_time(0.2)
+    assert rig.mode == "idle"
+
+
+def test_after_three_crashes_in_a_row_the_console_is_the_hosts(make_rig):
+    text = source("loop.py")
+    line = "        control = self.control\n        sampler = self.sampler\n"
+    crash = "        raise RuntimeError('a fault put there by the test')\n"
+    rig = make_rig(content=content_with({"loop.py": behind(text, line, crash)}))
+    bench = rig.bench
+    rig.pass_time(12.0)
+    assert 2 <= len(bench.resets) <= 4
+    assert rig.highest_duty == 0.0
+    console = bench.open(CONSOLE)
+    bench.advance(0.2)
+    console.read_available()
+    console.write(b"\r\nprint(6 * 7)\r\n")
+    bench.advance(0.2)
+    assert b"42" in console.read_available()
+    assert flash(console, deployment(BOARD)).changed
+
+
+@pytest.mark.parametrize("image", ["stock", "wrench"])
+def test_corrupt_settings_forbid_a_run_until_a_person_has_seen_it(image, make_rig):
+    rig = make_rig(image=image)
+    rig.ready()
+    rig.link.command("set_limit", 300)
+    rig.pass_time(2.0)
+    content = bytearray(rig.bench.read_flash())
+    rig.bench.close()
+    damaged = 0
+    at = content.find(b"WrS1")
+    while at >= 0:
+        content[at + 20] ^= 0x10
+        damaged += 1
+        at = content.find(b"WrS1", at + 1)
+    assert damaged
+    rig = make_rig(content=bytes(content))
+    assert rig.link
+    assert rig.wait_for(lambda: rig.mode == "tripped", 4.0)
+    assert rig.fault == "settings corrupt"
+    with pytest.raises(RefusedError, match="reset first"):
+        rig.link.run(300)
+    rig.pass_time(1.5)
+    rig.link.command("reset_trip")
+    rig.run(200)
+    assert rig.status["ceiling_permille"] == 700
+
+
+def test_an_intact_board_reads_its_settings(make_rig):
+    """What the test above damages is what this one reads."""
+    rig = make_rig()
+    rig.ready()
+    rig.link.command("set_limit", 300)
+    rig.pass_time(2.0)
+    content = rig.bench.read_flash()
+    assert content != content_of(BOARD)
+    rig = make_rig(content=content)
+    rig.ready()
+    assert rig.status["ceiling_permille"] == 300

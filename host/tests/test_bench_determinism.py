@@ -78,7 +78,8 @@ def _run(board: Board, flash: bytes, *, seed: int = 1, steps: int = END, by: int
                 bench.send(LINK, COMMANDS[step])
             for _ in range(STRIDE // by):
                 bench.advance(by * STEP_S)
-        assert bench.now_s == pytest.approx(steps * STEP_S)
+            # A wait for the flash chip may end a poll behind a step.
+            assert bench.now_s == pytest.approx(steps * STEP_S, abs=1e-3)
         console, link = (end.data for end in ends)
         return Notes(console, link, pins.hexdigest(), len(bench.resets), driven)
 

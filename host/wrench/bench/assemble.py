@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -159,7 +160,10 @@ def flashed(board: Board, kind: str = "stock") -> bytes:
     """
     image = find_image(kind)
     wanted = deployment(board)
-    name = f"{board.name}-{board.hash:08x}-{wanted.firmware_hash:08x}-{image.sha256[:12]}.flash"
+    digest = hashlib.sha256()
+    for name in sorted(wanted.files):
+        digest.update(name.encode() + b"\0" + wanted.files[name] + b"\0")
+    name = f"{board.name}-{digest.hexdigest()[:16]}-{image.sha256[:12]}.flash"
     path = cache_folder("flashed") / name
     if path.is_file() and path.stat().st_size == FLASH_BYTES:
         return path.read_bytes()

@@ -1,0 +1,130 @@
+"""What the board remembers of a trip, and that remembering it does not hold up the motor's end."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+from rig import BOARD, Rig
+
+from wrench.link import encode
+from wrench_firmware import wire
+
+ESTOP = wire.FAULTS.index("e-stop")
+WRITTEN_S = 6.0
+
+
+def trip(rig: Rig) -> None:
+    """A run, a knock at the housing, and the e-stop 100 ms after it."""
+    rig.run(300)
+    rig.plant.knock(10.0)
+    rig.pass_time(0.1)
+    rig.machine.press_estop()
+    assert rig.trips() == "e-stop"
+
+
+def assert_knock_is_in(rig: Rig, boot: int) -> None:
+    """The waveform of that trip is there, whole, the knock and the coasting down in it."""
+    captures = rig.link.captures()
+    assert captures
+    last = captures[-1]
+    assert (last.fault, last.boot, last.whole) == ("e-stop", boot, True)
+    assert last.rate_hz == BOARD.vibration.rate_hz
+    assert len(last.counts) >= 1900
+    felt = last.acceleration_g - last.acceleration_g.mean(axis=0)
+    assert np.abs(felt).max() > 3.0
+    at = np.abs(felt).max(axis=1).argmax()
+    assert 0 < at < len(felt) - 1
+
+
+@pytest.mark.parametrize("image", ["stock", "wrench"])
+def test_a_trip_and_its_waveform_can_be_read_over_the_link(image, make_rig):
+    rig = make_rig(image=image)
+    trip(rig)
+    rig.pass_time(WRITTEN_S)
+    names = [event.name for event in rig.log()]
+    assert names[0] == "boot"
+    assert names.index("run") < names.index("trip")
+    tripped = rig.happened("trip", ESTOP)
+    assert len(tripped) == 1
+    assert_knock_is_in(rig, tripped[0].boot)
+    assert rig.link.captures()[-1].sequence == tripped[0].sequence
+
+
+def test_a_trip_survives_a_power_cut_right_after_it_on_our_own_image(make_rig):
+    rig = make_rig(image="wrench")
+    rig.run(300)
+    rig.machine.press_estop()
+    assert rig.off_after(rig.bench.now_s, 0.02) <= 0.004
+    rig.pass_time(0.02)
+    rig.bench.cut_power()
+    rig.leave()
+    rig.pass_time(0.2)
+    rig.machine.press_estop(False)
+    rig.bench.restore_power()
+    rig.ready()
+    events = list(rig.link.log())
+    assert [event.detail for event in events if event.name == "trip"] == [ESTOP]
+    boots = [event.boot for event in events if event.name == "boot"]
+    assert boots == sorted(set(boots))
+    assert len(boots) == 2
+    trip(rig)
+    rig.pass_time(WRITTEN_S)
+    rig.bench.cut_power()
+    rig.leave()
+    rig.pass_time(0.2)
+    rig.machine.press_estop(False)
+    rig.bench.restore_power()
+    rig.ready()
+    assert_knock_is_in(rig, boots[-1])
+
+
+def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(make_rig):
+    """Interrupts are off while a page is programmed, 0.4 ms of modelled flash time."""
+    step_s = 0.001
+    rig = make_rig(image="wrench", step_ns=1_000_000)
+    rig.run(200)
+    speeds = itertools.cycle((190, 200))
+
+    def ask() -> int:
+        """At the same phase of the control tick: another speed, which is an event for the log;
+        returns how many pages have been programmed so far."""
+        while round(rig.bench.now_s * 1000) % 5:
+            rig.pass_time(step_s)
+        rig.link.port.write(encode("run", 0, next(speeds)))
+        return rig.bench.seen.flash["page_programs"]
+
+    def steps_to_write() -> int:
+        before = ask()
+        for steps in range(40):
+            rig.pass_time(step_s)
+            if rig.bench.seen.flash["page_programs"] > before:
+                return steps
+        pytest.fail("no event was written")
+
+    steps = Counter(steps_to_write() for _ in range(5)).most_common(1)[0][0]
+    took_s: list[float] = []
+    during = 0
+    for after_ms in (-0.2, 0.1, 0.3, 0.5, 0.7, 0.9):
+        at_ms = steps + after_ms
+        before = ask()
+        while at_ms >= 1.0:
+            rig.pass_time(step_s)
+            at_ms -= 1.0
+        rig.machine.press_estop(after_ns=at_ms * 1e6)
+        pressed_s = rig.bench.now_s + at_ms / 1e3
+        written = rig.bench.seen.flash["page_programs"]
+        rig.pass_time(step_s)
+        during += written == before < rig.bench.seen.flash["page_programs"]
+        rig.pass_time(0.012)
+        took_s.append(rig.fell_s - pressed_s)
+        assert rig.trips() == "e-stop"
+        rig.machine.press_estop(False)
+        rig.pass_time(1.2)
+        rig.link.command("reset_trip")
+        rig.run(200, until_steady=False)
+        rig.pass_time(0.1)
+    assert during >= 2, "no page was programmed when it was pressed"
+    assert max(took_s) <= 0.004

@@ -342,6 +342,7 @@ class Governor:
         self.probation_permille = min(max(permille, 0), self.cap_permille)
         self._allow()
 
+    @micropython.native
     def hold_supply(self, permille):
         """What the supplies can feed: from zero to the derate cap, which is no limit. Any time."""
         permille = min(max(permille, 0), self.cap_permille)
@@ -395,6 +396,7 @@ class Governor:
         elif limit == self._least_limit:
             self._find_least()
 
+    @micropython.native
     def _backed_off(self, limit, held, excess_permille):
         command = self.command_permille
         if command > held:
@@ -412,6 +414,7 @@ class Governor:
         # From the speed that was too fast, which may be below what the limit allows.
         return max(command - max(command * back_off // 1000, 1), floor)
 
+    @micropython.native
     def _cooled(self, held, excess_permille):
         if excess_permille is None:
             return held + _COOLING_RISE
@@ -425,6 +428,7 @@ class Governor:
             return max(line, min(held, allowed) - _COOLING_FALL_MOST)
         return held + _COOLING_RISE if line > held else held
 
+    @micropython.native
     def _find_least(self):
         """Which of the limits that protect is the lowest: the tick looks at no other."""
         held = self._held

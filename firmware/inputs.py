@@ -296,6 +296,7 @@ class Inputs:
         plan[_DIVIDER_COUNT] += 1
 
     # -- at every control tick: `sense` --------------------------------------------------
+    @micropython.native
     def read(self):
         """What protects the motor: the switches, the current, the supply."""
         sense(self._values, self._guard.words, self.plan)

@@ -117,6 +117,7 @@ class Loop:
         if features.add(sampler.samples, first, count):
             self._window()
 
+    @micropython.native
     def _window(self):
         features = self.features
         values = self.values

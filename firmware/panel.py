@@ -17,6 +17,7 @@ The button stops at once when it is pressed while the motor turns, and does noth
 let go. Held for a second in idle it starts; held for three seconds in tripped it resets.
 """
 
+import micropython
 from micropython import const
 
 NOTHING = const(0)
@@ -50,6 +51,7 @@ class Light:
     def __init__(self):
         self._ms = 0
 
+    @micropython.native
     def tick(self, mode, fault, elapsed_ms):
         """Advance; True where the light is on."""
         ms = self._ms + elapsed_ms
@@ -67,6 +69,7 @@ class Button:
         self._down_ms = 0
         self._done = True
 
+    @micropython.native
     def tick(self, down, mode, elapsed_ms):
         """Advance; returns what is asked for, once for each press."""
         if not down:

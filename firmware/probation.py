@@ -7,6 +7,7 @@ speaks of the surroundings (an e-stop, a lost link, a supply) leaves what was ea
 The operator may hold it at a lower step, for as long as wanted; nobody can hurry it.
 """
 
+import micropython
 from micropython import const
 
 # Of `FAULTS` on the wire: from vibration to bearing too hot. Short circuit is among them because a
@@ -76,6 +77,7 @@ class Probation:
         self.restore(0, 0)
         return lost and self.steps > 0
 
+    @micropython.native
     def healthy(self, elapsed_ms, speed_permille, operator_permille, disturbed):
         """Time has passed in a run.
 

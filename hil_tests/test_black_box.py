@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -14,6 +13,20 @@ from wrench_firmware import wire
 
 ESTOP = wire.FAULTS.index("e-stop")
 WRITTEN_S = 6.0
+# Each a little more protective than the board's; another one each time, because the black box
+# gathers events that are alike.
+LEVELS = (
+    ("vibration", "alarm", 1190),
+    ("vibration", "limit", 1790),
+    ("vibration", "trip", 4490),
+    ("over-current", "alarm", 2490),
+    ("over-current", "limit", 2990),
+    ("over-current", "trip", 3990),
+    ("bearing too hot", "alarm", 69_000),
+    ("bearing too hot", "limit", 79_000),
+    ("bearing too hot", "trip", 94_000),
+    ("over-speed", "trip", 2490),
+)
 
 
 def trip(rig: Rig) -> None:
@@ -53,12 +66,12 @@ def test_a_trip_and_its_waveform_can_be_read_over_the_link(image, make_rig):
     assert rig.link.captures()[-1].sequence == tripped[0].sequence
 
 
-def test_a_trip_survives_a_power_cut_right_after_it_on_our_own_image(make_rig):
+def test_a_trip_survives_a_power_cut_a_tenth_of_a_second_later_on_our_own_image(make_rig):
     rig = make_rig(image="wrench")
     rig.run(300)
     rig.machine.press_estop()
-    assert rig.off_after(rig.bench.now_s, 0.02) <= 0.004
-    rig.pass_time(0.02)
+    assert rig.off_after(rig.bench.now_s, 0.02) <= 0.001
+    rig.pass_time(0.1)
     rig.bench.cut_power()
     rig.leave()
     rig.pass_time(0.2)
@@ -86,14 +99,16 @@ def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(make_ri
     step_s = 0.001
     rig = make_rig(image="wrench", step_ns=1_000_000)
     rig.run(200)
-    speeds = itertools.cycle((190, 200))
+    levels = iter(LEVELS)
 
     def ask() -> int:
-        """At the same phase of the control tick: another speed, which is an event for the log;
+        """At the same phase of the control tick: another level, which is an event for the log;
         returns how many pages have been programmed so far."""
         while round(rig.bench.now_s * 1000) % 5:
             rig.pass_time(step_s)
-        rig.link.port.write(encode("run", 0, next(speeds)))
+        fault, level, value = next(levels)
+        numbers = wire.FAULTS.index(fault), wire.LEVELS.index(level), value
+        rig.link.port.write(encode("set_level", 0, *numbers))
         return rig.bench.seen.flash["page_programs"]
 
     def steps_to_write() -> int:
@@ -104,7 +119,7 @@ def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(make_ri
                 return steps
         pytest.fail("no event was written")
 
-    steps = Counter(steps_to_write() for _ in range(5)).most_common(1)[0][0]
+    steps = Counter(steps_to_write() for _ in range(3)).most_common(1)[0][0]
     took_s: list[float] = []
     during = 0
     for after_ms in (-0.2, 0.1, 0.3, 0.5, 0.7, 0.9):

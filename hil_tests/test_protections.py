@@ -177,11 +177,11 @@ CASES = (
         "jam at crawling speed",
         "stall",
         lambda rig: rig.plant.jam(),
-        0.7,
+        0.8,
         lambda rig: rig.plant.free(),
         0.3,
         stays=False,
-        ceiling=140,
+        ceiling=150,
     ),
     Case(
         "jam at low speed",

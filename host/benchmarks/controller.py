@@ -89,7 +89,7 @@ class Drill:
             if self.bench.now_s > begin_s + within_s:
                 raise SystemExit("the motor was not switched off")
             self.bench.advance(_STEP_S)
-            if self.link.port.in_waiting:
+            if self.link.port.is_open and self.link.port.in_waiting:
                 self._take()
         return self.fell_s - begin_s
 

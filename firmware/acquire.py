@@ -13,7 +13,6 @@ _SENSOR_STUCK = const(19)
 _WRONG_SENSOR = const(22)
 
 
-
 def _driver(board):
     """The sensor's driver; its module is imported here alone: the others cost no memory."""
     name = board.VIBRATION_DRIVER
@@ -48,7 +47,7 @@ class Source:
         self._running = False
         self.is_analog = board.VIBRATION_BUS == "adc"
         if self.is_analog:
-            guard.follow(self.sensor.place)
+            guard.follow(self.sensor.place)  # pyright: ignore[reportAttributeAccessIssue]
 
     def make_engine(self):
         """Once every input is known."""

@@ -24,8 +24,8 @@ class Console:
         left = _MOST_AT_ONCE
         while left:
             left -= 1
-            for _ in self._poll.ipoll(0):
-                sys.stdin.buffer.readinto(self._byte)
+            for _ in self._poll.ipoll(0):  # pyright: ignore[reportAttributeAccessIssue]
+                sys.stdin.buffer.readinto(self._byte)  # pyright: ignore[reportAttributeAccessIssue]
                 self.stray_bytes += 1
                 break
             else:

@@ -46,10 +46,10 @@ class _Pack:
 
 def release():
     """Everything has been imported and made: give the memory back."""
-    os.umount(_MOUNT)
+    os.umount(_MOUNT)  # pyright: ignore[reportAttributeAccessIssue]
     sys.path.remove(_MOUNT)
     FILES.clear()
 
 
-os.mount(_Pack(), _MOUNT)
+os.mount(_Pack(), _MOUNT)  # pyright: ignore[reportAttributeAccessIssue]
 sys.path.insert(0, _MOUNT)

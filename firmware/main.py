@@ -3,7 +3,7 @@
 # this is a hole at the beginning.
 hole = [bytearray(6144)]
 
-import wrench_loader  # noqa: E402
+import wrench_loader  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from wrench_firmware import app  # noqa: E402
 

@@ -168,8 +168,6 @@ class Rig:
             self.bench.advance(0)
             self._take_waiting()
 
-    listen = pass_time
-
     def wait_for(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Let time pass until the condition holds; False where it does not in time."""
         end_s = self.bench.now_s + within_s

@@ -15,6 +15,7 @@ from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import load_board
 from wrench.deploy import deployment
+from wrench.errors import PortError
 from wrench.flash import flash
 from wrench.image import find
 from wrench.link import Link
@@ -89,8 +90,11 @@ class Drill:
             if self.bench.now_s > begin_s + within_s:
                 raise SystemExit("the motor was not switched off")
             self.bench.advance(_STEP_S)
-            if self.link.port.is_open and self.link.port.in_waiting:
-                self._take()
+            try:
+                if self.link.port.in_waiting:
+                    self._take()
+            except PortError:
+                continue  # the cause was to close it
         return self.fell_s - begin_s
 
 

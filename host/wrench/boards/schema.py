@@ -62,7 +62,9 @@ class MotorBase(Section):
     """Base of [motor]: what every kind has."""
 
     rated_speed_rpm: int = Field(
-        ge=10, le=60_000, description="speed of the shaft under rated load at duty 1 and nominal supply"
+        ge=10,
+        le=60_000,
+        description="speed of the shaft under rated load at duty 1 and nominal supply",
     )
     free_speed_rpm: int | None = Field(
         default=None,

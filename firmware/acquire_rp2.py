@@ -213,6 +213,7 @@ def _i2c_finish(r0):
     beq(NO_HEADER)
     label(HEADER)
     ldr(r3, [r2, 16])  # IC_DATA_CMD
+    data(2, 0xB2DB)  # uxtb r3, r3: above the byte is FIRST_DATA_BYTE
     lsl(r4, r4, 8)
     orr(r4, r3)
     sub(r5, 1)

@@ -12,6 +12,7 @@ from . import buffers  # isort: skip
 import gc
 import os
 import sys
+import time
 
 import machine
 import micropython
@@ -47,6 +48,7 @@ _BLOCK = const(32)
 _SMALL_BLOCK = const(16)
 _SLOW_INPUTS = const(6)
 _RX_BYTES = const(512)
+_FIRST_SAMPLE_MS = const(30)
 
 
 def _image():
@@ -112,6 +114,7 @@ class App:
             board.MOTOR_SUPPLY_NOMINAL_MV,
             board.MOTOR_FREE_SPEED_RPM or 0,
         )
+        gc.collect()
         log_storage, settings_storage = open_storage()
         self.blackbox = BlackBox(log_storage, stamp)
         self.settings = settings.open_settings(settings_storage, self.governor.cap_permille)
@@ -199,7 +202,9 @@ class App:
     def still_failing(self, fault):
         """True where a sensor that was not there, or not the right one, still is not."""
         if fault in (protection.SENSOR_ABSENT, protection.WRONG_SENSOR, protection.SENSOR_SILENT):
-            return self.source.start() != 0
+            if self.source.start():
+                return True
+            time.sleep_ms(_FIRST_SAMPLE_MS)
         return False
 
     def device_us(self):

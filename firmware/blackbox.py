@@ -67,7 +67,7 @@ _PAGE = const(256)
 _EVENT = const(24)
 _STORED = const(23)
 _CHECKED = const(20)
-_QUEUED_EVENTS = const(128)
+_QUEUED_EVENTS = const(64)
 _QUEUED_TRIPS = const(8)
 
 

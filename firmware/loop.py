@@ -10,7 +10,7 @@ from . import quantities as q
 from . import sleep_rp2, startup
 from . import wire_format as wire
 from .console import Console
-from .governor import SELF_TEST
+from .governor import DONE
 from .panel import RESET, START, STOP, Button, Light
 
 _PANEL_MS = const(20)
@@ -69,6 +69,9 @@ class Loop:
         self._limit_told = 0
         self._alarms_told = 0
         self._fault_told = 0
+        self._mode_told = 0
+        self._passed = False
+        self._exception_told = False
         self._proved = False
 
     def run(self):
@@ -134,8 +137,9 @@ class Loop:
             self._window_ms, features.stuck, features.saturated, features.worst_rms_mg
         )
         if features.settled:
-            if self.governor.mode == SELF_TEST:
-                self.governor.self_test_passed()
+            if not self._passed:
+                # Also after a trip at boot: what has been mended since has passed.
+                self._passed = self.governor.self_test_passed() == DONE
             self.protection.window()
             self.control.window_closed = True
         self.telemetry.features(
@@ -173,6 +177,9 @@ class Loop:
             self._status()
         else:
             self._now_and_then(n)
+        if phase != 2 and not self.governor.turning and self.blackbox.capturing:
+            # A waveform is written faster than its ring is overwritten: a page a tick.
+            self.blackbox.service(True, True)
         if n & 1 or link.received_bytes:
             link.service()
 
@@ -187,12 +194,19 @@ class Loop:
         if governor.limit != self._limit_told:
             self._limit_told = governor.limit
             self.journal.log(wire.EVENT_LIMIT, governor.limit, governor.command_permille)
+        if governor.mode != self._mode_told:
+            self._mode_told = governor.mode
+            self._status()
         alarms = self.protection.alarms
         if alarms != self._alarms_told:
             self.journal.tell_alarms(alarms, alarms ^ self._alarms_told)
             self._alarms_told = alarms
         if self.source.engine.stuck:
             self.source.recover()
+        if self.control.exception and not self._exception_told:
+            self._exception_told = True
+            self.journal.log(wire.EVENT_EXCEPTION, 0, 0)
+            print("control:", self.control.exception)
 
     @micropython.native
     def _status(self):

@@ -119,7 +119,8 @@ class Requests:
         """Leave tripped, where the cause is gone."""
         app = self._app
         fault = app.governor.fault
-        present = app.protection.present(fault) or app.still_failing(fault)
+        # A sensor that has been plugged in again is started first, and then looked at.
+        present = app.still_failing(fault) or app.protection.present(fault)
         reason = app.governor.reset(present)
         if reason == governor.DONE:
             app.guard.clear()

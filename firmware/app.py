@@ -114,7 +114,6 @@ class App:
             board.MOTOR_SUPPLY_NOMINAL_MV,
             board.MOTOR_FREE_SPEED_RPM or 0,
         )
-        gc.collect()
         log_storage, settings_storage = open_storage()
         self.blackbox = BlackBox(log_storage, stamp)
         self.settings = settings.open_settings(settings_storage, self.governor.cap_permille)
@@ -179,7 +178,6 @@ class App:
         try:
             self._self_test(cause)
             self._measure()
-            gc.collect()
             control.start()
             timer = Timer(freq=TICK_HZ, mode=Timer.PERIODIC, callback=control.tick)
             control.rest()

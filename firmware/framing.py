@@ -9,17 +9,26 @@ import sys
 import micropython
 
 
-def _crc_table():
-    table = array.array("I", bytes(1024))
-    for n in range(256):
+@micropython.viper
+def _fill_table(table: ptr32):
+    half = 0x3FFFFFFF
+    positive = half + half + 1
+    n = 0
+    while n < 256:
         c = n
-        for _ in range(8):
-            c = (c >> 1) ^ 0xEDB88320 if c & 1 else c >> 1
+        k = 0
+        while k < 8:
+            low = c & 1
+            c = (c >> 1) & positive
+            if low:
+                c ^= -0x12477CE0  # 0xEDB88320, as a small integer
+            k += 1
         table[n] = c
-    return table
+        n += 1
 
 
-CRC_TABLE = _crc_table()
+CRC_TABLE = array.array("I", bytes(1024))
+_fill_table(CRC_TABLE)
 
 
 @micropython.viper

@@ -66,7 +66,6 @@ class Source:
             sensor.identify()
             passed = sensor.self_test()
             sensor.start()
-            sensor.engine_parameters()
         except WrongSensorError as error:
             print("sensor:", error)
             return _WRONG_SENSOR

@@ -19,7 +19,7 @@ import micropython
 from machine import Timer
 from micropython import const
 
-from . import acquire, commands, protection, settings, startup, telemetry
+from . import acquire, clock_rp2, commands, protection, settings, startup, telemetry
 from . import quantities as q
 from . import wire_format as wire
 from .blackbox import BlackBox
@@ -38,7 +38,7 @@ from .protection import Protection
 from .requests import Requests
 from .sampler import Sampler
 from .speed_loop import SpeedLoop
-from .storage_rp2 import open_storage, stamp
+from .storage_rp2 import open_storage
 from .supplies import Supplies
 from .usb_link import UsbLink
 
@@ -115,7 +115,7 @@ class App:
             board.MOTOR_FREE_SPEED_RPM or 0,
         )
         log_storage, settings_storage = open_storage()
-        self.blackbox = BlackBox(log_storage, stamp)
+        self.blackbox = BlackBox(log_storage, clock_rp2.stamp)
         self.settings = settings.open_settings(settings_storage, self.governor.cap_permille)
         self.kept = self._restore()
         window = board.VIBRATION_WINDOW_SAMPLES
@@ -204,12 +204,6 @@ class App:
                 return True
             time.sleep_ms(_FIRST_SAMPLE_MS)
         return False
-
-    def device_us(self):
-        """The chip's 64-bit microsecond timer."""
-        buffer = bytearray(8)
-        stamp(buffer)
-        return int.from_bytes(buffer, "little")
 
     def greet(self):
         """Say who this is."""

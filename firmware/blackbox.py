@@ -74,8 +74,8 @@ _QUEUED_TRIPS = const(8)
 class BlackBox:
     """The event log and the captures of one board.
 
-    `storage` is one of `storage_rp2`; `clock(stamp)` writes the device time in us as 64 bits,
-    little-endian, to stamp[0:8]. Call `recover`, then `start`, then the rest.
+    `storage` is one of `storage_rp2`; `clock(target, at)` writes the device time in us as
+    64 bits, little-endian, to target[at:]. Call `recover`, then `start`, then the rest.
     """
 
     def __init__(self, storage, clock):
@@ -170,7 +170,7 @@ class BlackBox:
         where it is counted with others like it and has none yet, 0 where it is lost.
         """
         stamp = self._stamp
-        self._clock(stamp)
+        self._clock(stamp, 0)
         kind = code << 8 | detail
         state = self._state
         if gather(state, self._groups, self._firsts, stamp, kind, value):
@@ -182,7 +182,7 @@ class BlackBox:
         with any; returns its sequence.
         """
         stamp = self._stamp
-        self._clock(stamp)
+        self._clock(stamp, 0)
         return put(self._state, TRIPS, self._queued_trips, stamp, code << 8 | detail, value, 1)
 
     def set_wall_time(self, epoch_ms, device_us=None):
@@ -191,7 +191,7 @@ class BlackBox:
         """
         stamp = bytearray(8)
         if device_us is None:
-            self._clock(stamp)
+            self._clock(stamp, 0)
         else:
             stamp[:] = device_us.to_bytes(8, "little")
         seconds = epoch_ms // 1000
@@ -282,7 +282,7 @@ class BlackBox:
         """Queue what has waited for its turn: one group that is due, or how many were lost."""
         state = self._state
         stamp = self._stamp
-        self._clock(stamp)
+        self._clock(stamp, 0)
         if state[UNTOLD] and state[EVENTS + 1] < _QUEUED_EVENTS:
             lost = untold(state)
             kind = records.EVENTS_LOST << 8

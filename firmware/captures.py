@@ -109,8 +109,7 @@ class Captures:
         self._bytes = min(triples, records.MOST_TRIPLES) * records.TRIPLE_BYTES
         count = min(len(quantities), records.MOST_QUANTITIES)
         struct.pack_into("<BBHI", head, 0, 0, number % self.slots, box.boot, number)
-        box._clock(box._stamp)
-        framing.copy(box._stamp, 0, head, 8, 8)
+        box._clock(head, 8)
         struct.pack_into(
             "<IIIHBB",
             head,

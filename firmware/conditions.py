@@ -39,7 +39,8 @@ COMMAND_PERMILLE = const(2)  # speed asked for, of rated speed
 SAMPLES = const(3)  # from the sensor, since power-up
 LOST = const(4)  # samples, since power-up
 INTERVAL_US = const(5)  # since the control tick before
-_OBSERVED = const(7)  # and when the tick before was, which is the tick's own
+TICK_BEFORE_US = const(6)  # when that was: the tick's own
+_OBSERVED = const(7)
 
 # An interval of the control tick above this is late: 5 ms and the 20 % that it may be off.
 LATE_US = const(6000)

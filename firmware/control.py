@@ -14,7 +14,16 @@ from micropython import const
 
 from . import protection, sleep_rp2
 from . import quantities as q
-from .conditions import advance
+from .conditions import (
+    COMMAND_PERMILLE,
+    DUTY_PERMILLE,
+    EDGES,
+    INTERVAL_US,
+    LOST,
+    SAMPLES,
+    TICK_BEFORE_US,
+    advance,
+)
 from .governor import LIMIT_CURRENT, LIMIT_SUPPLY, LIMIT_VIBRATION, LIMITING, STARTING
 from .guard_rp2 import CAUSE, CAUSE_CURRENT, CAUSE_DEAD_MAN, DEAD_MAN
 from .inputs import sense
@@ -29,7 +38,7 @@ _LATE_US = const(6000)
 _WATCHDOG_RUNNING_MS = const(250)
 _WATCHDOG_AT_REST_MS = const(2000)
 _PHASE_MASK = const(3)
-_RESTRAIN_EVERY = const(20)  # 100 ms
+_TENTH = const(20)  # ticks in 100 ms
 
 
 @micropython.viper
@@ -37,15 +46,15 @@ def _observe(
     observed: ptr32, tacho: ptr32, engine: ptr32, lost: int, duty: int, command: int
 ) -> int:
     """What the conditions look at, in their order; returns the us since the tick before."""
-    observed[0] = int(tacho[0]) & 0x3FFFFFFF
-    observed[1] = duty
-    observed[2] = command
-    observed[3] = int(engine[0]) & 0x3FFFFFFF
-    observed[4] = int(engine[1]) + lost
+    observed[EDGES] = int(tacho[0]) & 0x3FFFFFFF
+    observed[DUTY_PERMILLE] = duty
+    observed[COMMAND_PERMILLE] = command
+    observed[SAMPLES] = int(engine[0]) & 0x3FFFFFFF
+    observed[LOST] = int(engine[1]) + lost
     now = int(ptr32(0x40054028)[0])
-    interval = (now - int(observed[6])) & 0x3FFFFFFF
-    observed[5] = interval
-    observed[6] = now
+    interval = (now - int(observed[TICK_BEFORE_US])) & 0x3FFFFFFF
+    observed[INTERVAL_US] = interval
+    observed[TICK_BEFORE_US] = now
     return interval
 
 
@@ -86,11 +95,10 @@ class Control:
         self.fault_value = q.ABSENT
         self.exception = None
         self._nominal_mv = parts.board.MOTOR_SUPPLY_NOMINAL_MV
-        self.phase = 0
 
     def start(self):
         """Time begins now."""
-        self._observed[6] = time.ticks_us()
+        self._observed[TICK_BEFORE_US] = time.ticks_us()
 
     @micropython.native
     def tick(self, _timer):
@@ -140,11 +148,8 @@ class Control:
                 if self.window_closed:
                     self.window_closed = False
                     self._restrain(LIMIT_VIBRATION, LIMIT_CURRENT)
-            elif phase == 3:
-                self.phase += 1
-                if self.phase == _RESTRAIN_EVERY // 4:
-                    self.phase = 0
-                    self._slowly()
+            elif phase == 3 and n % _TENTH == 3:
+                self._slowly()
             if self.loop_came_round:
                 self.loop_came_round = False
                 if self.watchdog:

@@ -27,7 +27,7 @@ def _fill_table(table: ptr32):
         n += 1
 
 
-CRC_TABLE = array.array("I", bytes(1024))
+CRC_TABLE = array.array("i", bytes(1024))
 _fill_table(CRC_TABLE)
 
 

@@ -19,7 +19,6 @@ from machine import ADC, mem32
 from micropython import const
 
 TURNS_PER_S = const(5000)
-TURN_US = const(200)
 
 CAUSE_PINS = const(1)
 CAUSE_CURRENT = const(2)
@@ -33,7 +32,6 @@ _PINS_XOR = const(2)
 _PINS_BEFORE = const(3)
 CAUSE = const(4)
 _CAUSE_GPIO = const(5)
-_CAUSE_US = const(6)
 DEAD_MAN = const(7)
 _CURRENT_SELECT = const(8)
 _CURRENT_ZERO = const(9)
@@ -186,15 +184,6 @@ def _turn():
     cmp(r0, 0)
     bne(NOT_FIRST)
     str(r3, [r7, 20])
-    mov(r1, 0x40)
-    lsl(r1, r1, 8)
-    add(r1, 0x05)
-    lsl(r1, r1, 16)
-    mov(r2, 0x40)
-    lsl(r2, r2, 8)
-    add(r1, r1, r2)  # 0x40054000: TIMER
-    ldr(r1, [r1, 0x28])  # TIMERAWL
-    str(r1, [r7, 24])
     label(NOT_FIRST)
     orr(r0, r4)
     str(r0, [r7, 16])
@@ -324,14 +313,6 @@ class Guard:
         """End the turns: before the heap that they live in goes away."""
         mem32[_SYST_CSR] = 0
         mem32[_ICSR] = _CLEAR_PENDING
-
-    def arm(self, turns):
-        """The dead-man: kill unless called again within so many turns."""
-        self.words[DEAD_MAN] = turns
-
-    def disarm(self):
-        """Nothing depends on the control tick now."""
-        self.words[DEAD_MAN] = -1
 
     @property
     def cause(self):

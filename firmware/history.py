@@ -13,7 +13,7 @@ _AFTER_PERCENT = const(25)  # of what is kept, how much comes after the trip: th
 # The engine may be this far ahead of what the loop has taken, and is overwriting that.
 _MARGIN_TRIPLES = const(64)
 _KEPT_TRIPLES = const(1984)
-_LONGEST_WAIT = const(400)  # calls: a sensor that is silent brings nothing to wait for
+_LONGEST_WAIT = const(400)  # calls, 8 s: a sensor that is silent brings nothing to wait for
 
 
 class History:
@@ -41,7 +41,7 @@ class History:
 
     @micropython.native
     def service(self, blackbox, quantities):
-        """Hand it over once it is whole; call it at every tick."""
+        """Hand it over once it is whole; call it 50 times a second."""
         if not self._waiting:
             return
         self._waited += 1

@@ -9,6 +9,7 @@ from machine import I2C, Pin
 from micropython import const
 
 from . import quantities as q
+from .guard_rp2 import CURRENT_COUNT, CURRENT_SUM, SLOW_CODE, TURNS
 
 _EDGES = const(0)
 _LAST_US = const(1)
@@ -32,16 +33,6 @@ _COUNT_BEFORE = const(8)
 _DIVIDER_COUNT = const(9)
 _DIVIDERS = const(10)  # of each: the guard's word, uV per code, the quantity
 _PLAN_WORDS = const(19)
-
-# Again from `guard_rp2` and `quantities`, because viper takes no constant of another module.
-GUARD_TURNS = const(0)
-GUARD_CURRENT_SUM = const(12)
-GUARD_CURRENT_COUNT = const(13)
-GUARD_SLOW_CODE = const(24)
-_CURRENT_MA = const(1)
-_SUPPLY_MV = const(2)
-_ESTOP_OPEN = const(16)
-_DRIVER_FAULT = const(17)
 
 _tacho = array.array("i", [0, 0, 0])
 
@@ -110,20 +101,20 @@ def sense(values: ptr32, guard: ptr32, plan: ptr32):
     supplies on dividers; out of the guard's words, as `plan` says. 900 cycles.
     """
     pins = int(ptr32(0xD0000004)[0])
-    values[_ESTOP_OPEN] = 1 if pins & int(plan[_ESTOP_MASK]) else 0
+    values[q.ESTOP_OPEN] = 1 if pins & int(plan[_ESTOP_MASK]) else 0
     fault_mask = int(plan[_FAULT_MASK])
-    values[_DRIVER_FAULT] = 1 if fault_mask and not (pins & fault_mask) else 0
+    values[q.DRIVER_FAULT] = 1 if fault_mask and not (pins & fault_mask) else 0
     if int(plan[_MEASURED]):
-        turns = int(guard[GUARD_TURNS])
-        total = int(guard[GUARD_CURRENT_SUM])
-        count = int(guard[GUARD_CURRENT_COUNT])
+        turns = int(guard[TURNS])
+        total = int(guard[CURRENT_SUM])
+        count = int(guard[CURRENT_COUNT])
         # A turn between the three would mix two of them: the next tick takes both.
-        if turns == int(guard[GUARD_TURNS]):
+        if turns == int(guard[TURNS]):
             taken = count - int(plan[_COUNT_BEFORE])
             if taken > 0:
                 code = ((total - int(plan[_SUM_BEFORE])) << 4) // taken - int(plan[_ZERO])
                 code = (code >> int(plan[_SHIFT])) * int(plan[_FACTOR]) // int(plan[_DIVISOR])
-                values[_CURRENT_MA] = code
+                values[q.CURRENT_MA] = code
                 plan[_SUM_BEFORE] = total
                 plan[_COUNT_BEFORE] = count
     i = _DIVIDERS
@@ -132,8 +123,8 @@ def sense(values: ptr32, guard: ptr32, plan: ptr32):
         supply = int(guard[int(plan[i])]) * int(plan[i + 1]) // 4000
         values[int(plan[i + 2])] = supply
         # `supplies` finds the bus 50 times a second; a rise must not wait, for the duty follows it.
-        if supply > int(values[_SUPPLY_MV]):
-            values[_SUPPLY_MV] = supply
+        if supply > int(values[q.SUPPLY_MV]):
+            values[q.SUPPLY_MV] = supply
         i += 3
 
 
@@ -221,7 +212,6 @@ class Inputs:
         self.has_tacho = board.TACHO_PIN is not None
         self._edges_before = 0
         self._edge_us_before = 0
-        self._standing_ms = 0
         if not self.has_tacho:
             return
         edge = Pin.IRQ_FALLING if board.TACHO_EDGE == "falling" else Pin.IRQ_RISING
@@ -242,28 +232,26 @@ class Inputs:
         self._guard.watch_current(board.CURRENT_PIN, board.CURRENT_ZERO_CODE, codes)
 
     def _start_temperatures(self, board):
-        if board.BEARING_TEMPERATURE_PIN is not None:
-            self._slow.append(
-                _Thermistor(
-                    self._guard,
-                    board.BEARING_TEMPERATURE_PIN,
-                    q.BEARING_MDEGC,
-                    board.BEARING_TEMPERATURE_TABLE_MDEGC,
-                    board.BEARING_TEMPERATURE_CODE_MIN,
-                    board.BEARING_TEMPERATURE_CODE_MAX,
+        for pin, quantity, table, code_min, code_max in (
+            (
+                board.BEARING_TEMPERATURE_PIN,
+                q.BEARING_MDEGC,
+                board.BEARING_TEMPERATURE_TABLE_MDEGC,
+                board.BEARING_TEMPERATURE_CODE_MIN,
+                board.BEARING_TEMPERATURE_CODE_MAX,
+            ),
+            (
+                board.DRIVER_TEMPERATURE_PIN,
+                q.DRIVER_MDEGC,
+                board.DRIVER_TEMPERATURE_TABLE_MDEGC,
+                board.DRIVER_TEMPERATURE_CODE_MIN,
+                board.DRIVER_TEMPERATURE_CODE_MAX,
+            ),
+        ):
+            if pin is not None:
+                self._slow.append(
+                    _Thermistor(self._guard, pin, quantity, table, code_min, code_max)
                 )
-            )
-        if board.DRIVER_TEMPERATURE_PIN is not None:
-            self._slow.append(
-                _Thermistor(
-                    self._guard,
-                    board.DRIVER_TEMPERATURE_PIN,
-                    q.DRIVER_MDEGC,
-                    board.DRIVER_TEMPERATURE_TABLE_MDEGC,
-                    board.DRIVER_TEMPERATURE_CODE_MIN,
-                    board.DRIVER_TEMPERATURE_CODE_MAX,
-                )
-            )
 
     def _start_supplies(self, board):
         bus = None
@@ -290,7 +278,7 @@ class Inputs:
     def _add_divider(self, pin, quantity, uv_per_code):
         plan = self.plan
         at = _DIVIDERS + 3 * plan[_DIVIDER_COUNT]
-        plan[at] = GUARD_SLOW_CODE + self._guard.measure_slowly(pin)
+        plan[at] = SLOW_CODE + self._guard.measure_slowly(pin)
         plan[at + 1] = uv_per_code
         plan[at + 2] = quantity
         plan[_DIVIDER_COUNT] += 1

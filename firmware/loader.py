@@ -76,9 +76,9 @@ def release():
     os.umount(_MOUNT)  # pyright: ignore[reportAttributeAccessIssue]
     sys.path.remove(_MOUNT)
     FILES.clear()
-    gc.threshold(-1)
+    gc.threshold(-1)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-gc.threshold(_COLLECT_AFTER)
+gc.threshold(_COLLECT_AFTER)  # pyright: ignore[reportAttributeAccessIssue]
 os.mount(_Pack(), _MOUNT)  # pyright: ignore[reportAttributeAccessIssue]
 sys.path.insert(0, _MOUNT)

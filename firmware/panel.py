@@ -14,7 +14,8 @@ Groups: 1 stopped by a person (e-stop, link lost), 2 bearing or shaft (vibration
 3 electrical, 4 heat, 5 sensor, 6 controller.
 
 The button stops at once when it is pressed while the motor turns, and does nothing more until it is
-let go. Held for a second in idle it starts; held for three seconds in tripped it resets.
+let go. Held for a second in idle it starts; held for three seconds in tripped it resets. While the
+core is deaf, in an erase of flash, nobody knows whether it is held.
 """
 
 import micropython
@@ -29,6 +30,7 @@ _STEP_MS = const(100)
 _STEPS = const(20)
 _DEBOUNCE_MS = const(40)
 _START_MS = const(1000)
+_LONGEST_LOOK_MS = const(40)
 _RESET_MS = const(3000)
 
 _TRIPPED = const(6)
@@ -54,10 +56,7 @@ class Light:
     @micropython.native
     def tick(self, mode, fault, elapsed_ms):
         """Advance; True where the light is on."""
-        ms = self._ms + elapsed_ms
-        if ms >= _STEP_MS * _STEPS:
-            ms -= _STEP_MS * _STEPS
-        self._ms = ms
+        self._ms = ms = (self._ms + elapsed_ms) % (_STEP_MS * _STEPS)
         pattern = _FLASHES[_GROUPS[fault]] if mode == _TRIPPED else _PATTERNS[mode]
         return (pattern >> (ms // _STEP_MS)) & 1 == 1
 
@@ -76,7 +75,7 @@ class Button:
             self._down_ms = 0
             self._done = False
             return NOTHING
-        self._down_ms += elapsed_ms
+        self._down_ms += min(elapsed_ms, _LONGEST_LOOK_MS)
         if self._done or self._down_ms < _DEBOUNCE_MS:
             return NOTHING
         if _STARTING <= mode <= _LIMITING:

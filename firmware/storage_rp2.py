@@ -13,7 +13,6 @@ A storage has `sectors` of `sector_bytes`, in pages of 256, and:
 """
 
 import os
-import sys
 
 import micropython
 from micropython import const
@@ -168,26 +167,6 @@ class SettingsFile:
         with open(new, "wb") as file:
             file.write(page)
         os.rename(new, self._path)
-
-
-if sys.platform == "rp2":
-
-    @micropython.viper
-    def stamp(target: ptr8):
-        """The chip's 64-bit microsecond timer (datasheet section 4.6) to target[0:8], read so that
-        a carry between its halves is seen.
-        """
-        timer = ptr32(0x40054000)
-        high = timer[9]
-        low = timer[10]
-        while timer[9] != high:
-            high = timer[9]
-            low = timer[10]
-        i = 0
-        while i < 4:
-            target[i] = (low >> (8 * i)) & 0xFF
-            target[4 + i] = (high >> (8 * i)) & 0xFF
-            i += 1
 
 
 def open_storage():

@@ -5,30 +5,13 @@ import struct
 import micropython
 from micropython import const
 
-from . import framing
+from . import clock_rp2, framing
 from . import wire_format as wire
 
+_STAMP = const(4)
 _DROPPED = const(12)
 _QUANTITY_BYTES = 4 * wire.QUANTITIES
 _AXES_BYTES = 4 * 3 * wire.AXIS_FEATURES
-
-
-@micropython.viper
-def _stamp(frame: ptr8):
-    """The chip's 64-bit microsecond timer (datasheet section 4.6), read so that a carry between its
-    halves is seen.
-    """
-    timer = ptr32(0x40054000)
-    high = timer[9]
-    low = timer[10]
-    while timer[9] != high:
-        high = timer[9]
-        low = timer[10]
-    i = 0
-    while i < 4:
-        frame[4 + i] = (low >> (8 * i)) & 0xFF
-        frame[8 + i] = (high >> (8 * i)) & 0xFF
-        i += 1
 
 
 class Telemetry:
@@ -49,7 +32,7 @@ class Telemetry:
             return
         frame = self._frame
         struct.pack_into("<BBH", frame, 0, kind, 0, self._sequence)
-        _stamp(frame)
+        clock_rp2.stamp(frame, _STAMP)
         struct.pack_into(
             "<HH", frame, _DROPPED, self.dropped_frames & 0xFFFF, self.lost_samples & 0xFFFF
         )

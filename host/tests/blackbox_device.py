@@ -49,8 +49,8 @@ class Story:
         self.seed = (self.seed * 1103515 + 12345) & 0x3FFFFFF
         return (self.seed >> 8) % below
 
-    def clock(self, stamp):
-        stamp[:8] = self.now_us.to_bytes(8, "little")
+    def clock(self, target, at):
+        target[at : at + 8] = self.now_us.to_bytes(8, "little")
 
     def boot(self):
         self.box = self.blackbox.BlackBox(self.storage, self.clock)

@@ -117,5 +117,5 @@ class Clock:
     def __init__(self, now_us: int = 0) -> None:
         self.now_us = now_us
 
-    def __call__(self, stamp: bytearray) -> None:
-        stamp[:8] = self.now_us.to_bytes(8, "little")
+    def __call__(self, target: bytearray, at: int) -> None:
+        target[at : at + 8] = self.now_us.to_bytes(8, "little")

@@ -91,7 +91,7 @@ def drive():
 def arm(turns):
     guard.clear()
     enable(1)
-    guard.arm(turns)
+    guard.words[guard_rp2.DEAD_MAN] = turns
 
 
 def state():
@@ -99,7 +99,7 @@ def state():
 
 
 def allow():
-    guard.disarm()
+    guard.words[guard_rp2.DEAD_MAN] = -1
     guard.clear()
     enable(1)
 

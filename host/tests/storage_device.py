@@ -8,11 +8,11 @@ import json
 import sys
 import time
 
-from wrench_firmware import blackbox, settings, storage_rp2
+from wrench_firmware import blackbox, clock_rp2, settings, storage_rp2
 
 CYCLES_PER_US = 125
 log_storage, settings_storage = storage_rp2.open_storage()
-box = blackbox.BlackBox(log_storage, storage_rp2.stamp)
+box = blackbox.BlackBox(log_storage, clock_rp2.stamp)
 samples = array.array("h", [(k * 37 & 0x1FFF) - 4096 for k in range(3 * 4096)])
 quantities = array.array("i", range(40))
 

@@ -62,7 +62,7 @@ def test_constants_are_in_the_units_of_the_firmware():
     assert chip.SUPPLY_NAMES == ("main",)
     assert chip.SUPPLY_LEVELS == ((11_000, 10_500, 9000, 15_000, 200, 50),)
     assert chip.VIBRATION_AXES == (0, 1, 2)
-    assert chip.LINK_TIMEOUT_MS == 500
+    assert chip.LINK_TIMEOUT_MS == 450
     assert board(motor={"direction_inverted": True}).render().count("MOTOR_FORWARD_LEVEL = 0") == 1
 
 
@@ -319,7 +319,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "temperatures.bearing.pin": {"temperatures.bearing.pin": 28, "supplies.main.pin": 27},
     "temperatures.bearing.ntc_to": {"temperatures.bearing.ntc_to": "3v3"},
     "supplies.main.pin": {"supplies.main.pin": 26, "current.pin": 28},
-    "protection.link.timeout_ms": {"protection.link.timeout_ms": 499},
+    "protection.link.timeout_ms": {"protection.link.timeout_ms": 449},
 }
 ONE_VALUE_ONLY = {"controller", "kind", "driver", "bus", "contact"}
 

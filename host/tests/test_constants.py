@@ -24,6 +24,7 @@ from micropython_vm import FIRMWARE
 
 from wrench.constants import inlined
 from wrench.deploy import compile_module
+from wrench.errors import FlashError
 
 SOURCES = {
     path.relative_to(FIRMWARE).as_posix(): path.read_bytes()
@@ -470,11 +471,17 @@ def test_modules_are_imported_in_the_same_order() -> None:
 
 
 def test_it_compiles_to_less() -> None:
-    sizes = [
-        sum(len(compile_module(path, text)) for path, text in texts.items())
-        for texts in (SOURCES, INLINED)
-    ]
-    assert sizes[1] < 0.94 * sizes[0]
+    before = after = count = 0
+    for path, text in SOURCES.items():
+        try:
+            size = len(compile_module(path, text))
+        except FlashError:  # viper, with constants of another module
+            continue
+        before += size
+        after += len(compile_module(path, INLINED[path]))
+        count += 1
+    assert count > 30
+    assert after < 0.94 * before
 
 
 def test_what_is_put_in_compiles_to_the_chip_s_own_constants() -> None:

@@ -156,7 +156,7 @@ ROWS = [
     ),
     Row("envelope", "ENVELOPE_MG", 1600, 3000, 6000, 100, 300, "windowed", "envelope"),
     Row("crest factor", "CREST_CENTI", 600, 800, 1200, 600 // 16, 300, "windowed", "crest factor"),
-    Row("link lost", "HEARTBEAT_AGE_MS", 250, None, 500, when="owned"),
+    Row("link lost", "HEARTBEAT_AGE_MS", 225, None, 450, when="owned"),
 ]
 TRIPPING = [row for row in ROWS if row.trip is not None]
 LIMITING = [row for row in ROWS if row.limit is not None]
@@ -682,7 +682,7 @@ def test_what_may_be_changed_and_what_may_not(fault: str, level: str) -> None:
         ("supply too high", "alarm", 14_500, "DONE"),
         ("over-speed", "alarm", 2300, "DONE"),
         ("over-speed", "alarm", 2500, "OUT_OF_ORDER"),
-        ("link lost", "trip", 501, "LESS_PROTECTIVE"),
+        ("link lost", "trip", 451, "LESS_PROTECTIVE"),
         ("link lost", "trip", 300, "DONE"),
         ("e-stop", "trip", 1, "FIXED"),
         ("sensor silent", "trip", 50, "FIXED"),
@@ -740,7 +740,7 @@ def test_a_level_may_be_added_where_the_board_has_none() -> None:
         ("over-speed", "trip", 3000),
         ("supply too high", "trip", 16_500),
         ("brown-out", "trip", 7200),
-        ("link lost", "trip", 500),
+        ("link lost", "trip", 450),
     ],
 )
 def test_the_local_act_lets_a_level_go_to_its_ceiling_and_not_beyond(

@@ -37,6 +37,7 @@ MODULES = (
     "captures",
     "blackbox",
     "settings",
+    "clock_rp2",
     "storage_rp2",
 )
 RAW_BYTES = 64 * 4096

@@ -723,7 +723,7 @@ class LinkProtection(Section):
     """[protection.link]: a run that an operator started over the link."""
 
     timeout_ms: int = Field(
-        default=500, ge=100, le=500, description="without the operator's heartbeat the motor stops"
+        default=450, ge=100, le=480, description="without the operator's heartbeat the motor stops"
     )
 
 

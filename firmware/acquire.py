@@ -60,6 +60,7 @@ class Source:
     def start(self):
         """Check the identity, test, configure, begin; the motor is off. Returns a fault, or 0."""
         self._running = False
+        self.engine.pause()  # half a transfer would be taken for the answer to the next one
         self._guard.use(None)
         sensor = self.sensor
         try:

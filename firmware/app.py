@@ -202,6 +202,7 @@ class App:
         if fault in (protection.SENSOR_ABSENT, protection.WRONG_SENSOR, protection.SENSOR_SILENT):
             if self.source.start():
                 return True
+            self.values[q.SENSOR_IDENTITY] = 0
             time.sleep_ms(_FIRST_SAMPLE_MS)
         return False
 

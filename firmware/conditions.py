@@ -335,7 +335,7 @@ class Conditions:
         measured = board.CURRENT_TRIP_MA is not None
         if measured:
             level = board.SEIZURE_CURRENT_MA or board.CURRENT_LIMIT_MA or board.CURRENT_TRIP_MA
-            state[_HIGH_MA] = level
+            state[_HIGH_MA] = level * 7 // 8  # the limit on it holds a standing motor at its level
         if measured and board.SEIZURE_CURRENT_MA:
             state[_SEIZURE_MA] = board.SEIZURE_CURRENT_MA
             state[_SEIZURE_SPEED] = board.SEIZURE_SPEED_PERMILLE or 0

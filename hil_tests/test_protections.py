@@ -298,21 +298,7 @@ CASES = (
 )
 
 
-# What is known to be wrong, by the case that shows it.
-KNOWN = {
-    "jam at crawling speed": "stall and tacho lost tie at one pulse a turn",
-    "sensor's interrupt cut": "the restarted sensor's first sample may come after it is looked at",
-}
-
-
-def _param(case: Case):
-    known = KNOWN.get(case.name)
-    return pytest.param(
-        case, id=case.name, marks=[pytest.mark.xfail(reason=known)] if known else []
-    )
-
-
-@pytest.mark.parametrize("case", [_param(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_rig):
     rig = make_rig(case.board)
     rig.run_alone(case.ceiling)

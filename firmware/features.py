@@ -899,7 +899,7 @@ class Features:
         for w in places:
             work[w + _LEFT] = work[_RUN]
             close_moments(work, w, window_samples, self._results)
-        self._taken = 0
+        self.taken = 0
         self._windows = 0
         self._settling = int(20 * rate_hz / (3 * window_samples * band_low_hz)) + 2
         results = memoryview(self._results)
@@ -994,7 +994,7 @@ class Features:
         18,000 in one call, nor a window's end, which takes 29,000 for each axis more.
         """
         work = self._work
-        taken = self._taken
+        taken = self.taken
         if not taken:
             begin_window(samples, first, count, work)
         statistics(samples, first, count, work)
@@ -1005,7 +1005,7 @@ class Features:
         if turned:
             self._turned(turned)
         taken += count
-        self._taken = taken
+        self.taken = taken
         if taken < self.window_samples:
             return False
         self._close()
@@ -1023,11 +1023,11 @@ class Features:
     def _close(self):
         results = self._results
         work = self._work
-        taken = self._taken
+        taken = self.taken
         for w in self._places:
             close_axis(work, w, taken, self._scales, results)
             close_moments(work, w, taken, results)
-        self._taken = 0
+        self.taken = 0
         self._windows += 1
         self.worst_rms_mg = results[_WORST_RMS]
         self.worst_peak_mg = results[_WORST_PEAK]

@@ -14,6 +14,10 @@ from .governor import DONE
 from .panel import RESET, START, STOP, Button, Light
 
 _PROVED_TICKS = const(2000)
+# A block with its frame, in which no tick can run: begun later, it would make the tick late. So
+# would one that completes a window.
+_BLOCK_US = const(700)
+_LAST_BLOCK_US = const(2100)
 
 _FLAG_ENABLED = const(1)
 _FLAG_ESTOP_OPEN = const(2)
@@ -84,10 +88,12 @@ class Loop:
         drain = sampler.drain
         count = sleep_rp2.count
         sleep = sleep_rp2.until_due
+        due_within = sleep_rp2.due_within
         wait_for_samples = sleep_rp2.wait_for_samples
         tick_address = sleep_rp2.TICK_ADDRESS
         count_address = self.source.count_address
         block = sampler.block_samples
+        features = self.features
         seen = count()
         while not self.leaving:
             control.loop_came_round = True
@@ -95,6 +101,10 @@ class Loop:
                 pump()
             first = drain()
             while first >= 0:
+                last = features.taken + block >= features.window_samples
+                while due_within(_LAST_BLOCK_US if last else _BLOCK_US):
+                    wait_for_samples(counts, sampler.taken, block)
+                    sleep(tick_address, count_address)
                 self._block(first)
                 first = drain()
             ticks = count()

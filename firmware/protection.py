@@ -314,7 +314,7 @@ class Protection:
         add(
             LINK_LOST,
             q.HEARTBEAT_AGE_MS,
-            timeout // 2,
+            timeout * 2 // 3,
             None,
             timeout,
             when=OWNED,

@@ -1,6 +1,6 @@
 """Idle: the core stops until there is something to do, without a gap in which it could be missed.
 
-The control tick is a soft timer's callback: its interrupt only schedules it, and it runs at the
+The control tick is a timer's soft callback: its interrupt only schedules it, and it runs at the
 next bytecode. An interrupt just before the core stops would leave it waiting for the one after, so
 what is looked at before stopping is the hardware itself: the microsecond timer against the instant
 at which the tick is due, and the count of samples. The guard's own turns wake the core 5,000 times
@@ -16,6 +16,7 @@ from micropython import const
 _COUNT = const(0)
 _DUE_US = const(1)
 _SAMPLES = const(2)
+_ABOUT_TO_RUN_US = const(50)
 
 # Ticks so far, when the next is due (low 32 bits of the microsecond timer), and how many samples
 # are waited for.
@@ -27,18 +28,20 @@ TICK_ADDRESS = uctypes.addressof(_tick)
 def tick(period_us: int) -> int:
     """Count a tick and set when the next is due; returns the count.
 
-    Soft timers expire on whole milliseconds of the same clock, so the due times stay on that grid
-    however late the callback runs. After one that was later than a period the grid is not known;
-    the next that is on time shows it: nothing can be due more than a period from now.
+    The timer's alarms are whole periods of the same clock apart, so the due times stay on that grid
+    however late the callback runs. Where it begins is seen from the callback that is least late.
     """
     t = ptr32(_tick)
     now = int(ptr32(0x40054028)[0])
-    due = int(t[1]) + period_us
-    behind = now - due
-    if behind >= 0 or behind < 0 - period_us:
-        due = now - now % 1000 + period_us
-    t[1] = due
-    count = (int(t[0]) + 1) & 0x3FFFFFFF
+    due = int(t[1])
+    late = now - due
+    count = int(t[0])
+    if count == 0 or late < 0:
+        due = now
+    elif late >= period_us:
+        due += late // period_us * period_us
+    t[1] = due + period_us
+    count = (count + 1) & 0x3FFFFFFF
     t[0] = count
     return count
 
@@ -46,6 +49,15 @@ def tick(period_us: int) -> int:
 def count():
     """Ticks so far."""
     return _tick[_COUNT]
+
+
+@micropython.viper
+def due_within(margin_us: int) -> int:
+    """1 where the next tick is due within that time, or has just been due and is about to run."""
+    left = int(ptr32(_tick)[1]) - int(ptr32(0x40054028)[0])
+    if left > margin_us:
+        return 0
+    return 1 if left > 0 - _ABOUT_TO_RUN_US else 0
 
 
 @micropython.viper

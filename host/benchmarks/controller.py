@@ -23,6 +23,21 @@ from wrench.link import Link
 BOARD = load_board("pico-adxl345")
 _STEP_S = 0.005
 _LOOP_LINE = "            control.loop_came_round = True\n"
+_TICKS_LINE = "                self._housekeeping(seen)\n"
+_ELAPSED_LINE = "            elapsed_ms = TICK_MS\n"
+# Of each module: the line behind which they can be replaced, and their numbers of arguments.
+_KERNELS = {
+    "features.py": (
+        "    statistics = statistics_reference\n",
+        {"statistics": 4, "velocity": 4, "envelope": 4},
+    ),
+    "framing.py": (
+        "    copy = copy_reference\n",
+        {"append_crc": 3, "cobs_encode": 4, "copy": 5},
+    ),
+}
+_CLOSING = {"begin_window": 4, "take_turn": 4, "close_axis": 5, "close_moments": 4}
+_CLASS_LINE = "class Features:\n"
 
 
 class Drill:
@@ -98,14 +113,34 @@ class Drill:
         return self.fell_s - begin_s
 
 
-def _changed(path: str, line: str, instead: str) -> bytes:
-    """Flash content of a board on which one line of the firmware is another."""
-    text = resources.files("wrench_firmware").joinpath(path).read_text()
-    assert text.count(line) == 1, (path, line)
+def _changed(*edits: tuple[str, str, str]) -> bytes:
+    """Flash content of a board on which some lines of the firmware, (module, line), are others."""
+    texts: dict[str, str] = {}
+    for path, line, instead in edits:
+        if path not in texts:
+            texts[path] = resources.files("wrench_firmware").joinpath(path).read_text()
+        assert texts[path].count(line) == 1, (path, line)
+        texts[path] = texts[path].replace(line, instead)
     with assemble(BOARD, bare_flash(find("stock"))).bench as bench:
-        changed = {path: text.replace(line, instead).encode()}
+        changed = {path: text.encode() for path, text in texts.items()}
         flash(bench.open(CONSOLE), deployment(BOARD, changed))
         return bench.read_flash()
+
+
+def _telling(values: str) -> tuple[str, str, str]:
+    """An edit: the loop prints "told" and these values every 20 s."""
+    more = f"                if seen % 4000 == 0:\n                    print('told', {values})\n"
+    return "loop.py", _TICKS_LINE, _TICKS_LINE + more
+
+
+def _told(drill: Drill, seconds: float) -> list[list[int]]:
+    """What the loop has printed in that time."""
+    console = drill.bench.open(CONSOLE)
+    drill.attend(2.0)
+    console.read_available()
+    drill.attend(seconds)
+    lines = re.findall(rb"told([ \d]+)", console.read_available())
+    return [[int(word) for word in line.split()] for line in lines]
 
 
 def stopping(content: bytes) -> Iterator[Figure]:
@@ -147,7 +182,7 @@ def speed(content: bytes) -> Iterator[Figure]:
 def hang() -> Iterator[Figure]:
     """The loop hangs at a `stream` command."""
     hanging = _LOOP_LINE + "            while self.streaming:\n                pass\n"
-    drill = Drill(_changed("loop.py", _LOOP_LINE, hanging)).run()
+    drill = Drill(_changed(("loop.py", _LOOP_LINE, hanging))).run()
     with drill.bench:
         seconds = drill.off_after(lambda: drill.link._send("stream", 1))
         yield Figure("firmware hung to off", 1e3 * seconds, "ms of device time", "<= 300")
@@ -155,19 +190,89 @@ def hang() -> Iterator[Figure]:
 
 def allocation(seconds: float = 60.0) -> Iterator[Figure]:
     """Heap taken in a steady run; collections are off while the motor turns."""
-    line = "                self._housekeeping(seen)\n"
-    telling = line + (
-        "                if seen % 4000 == 0:\n"
-        "                    import gc\n"
-        "                    print('alloc', gc.mem_alloc())\n"
-    )
-    drill = Drill(_changed("loop.py", line, telling)).run()
+    drill = Drill(_changed(_telling("__import__('gc').mem_alloc()"))).run()
     with drill.bench:
-        console = drill.bench.open(CONSOLE)
-        drill.attend(2.0)
-        console.read_available()
-        drill.attend(seconds + 21.0)
-        told = [int(n) for n in re.findall(rb"alloc (\d+)", console.read_available())]
+        told = _told(drill, seconds + 21.0)
+        taken = told[-1][0] - told[0][0]
+        yield Figure(f"heap taken in {20 * (len(told) - 1)} s of running", taken, "B", "== 0")
+
+
+def intervals(seconds: float = 60.0) -> Iterator[Figure]:
+    """Of the control tick, as the chip's timer sees it; the host streams the waveform meanwhile."""
+    counting = (
+        _ELAPSED_LINE + "            if 4750 <= interval <= 5250:\n"
+        "                self.within += 1\n"
+        "            else:\n"
+        "                self.beyond += 1\n"
+    )
+    begun = "        self.late = 0\n"
+    edits = (
+        ("control.py", _ELAPSED_LINE, counting),
+        ("control.py", begun, begun + "        self.within = self.beyond = 0\n"),
+        _telling("control.within, control.beyond"),
+    )
+    drill = Drill(_changed(*edits)).run()
+    with drill.bench:
+        drill.link.command("stream", 1)
+        told = _told(drill, seconds + 21.0)
+        within, beyond = (last - first for first, last in zip(told[0], told[-1], strict=True))
+        share = 100 * within / (within + beyond)
+        yield Figure("control intervals within 5 %", share, "% of them", ">= 99.9")
+
+
+def kernels(seconds: float = 20.0) -> Iterator[Figure]:
+    """The longest call of any kernel, with what interrupts it."""
+    imports = "from .console import Console\n"
+    edits = [
+        _telling("features.WORST[0], framing.WORST[0]"),
+        ("loop.py", imports, imports + "from . import features, framing\n"),
+        ("features.py", _CLASS_LINE, _timed(_CLOSING) + _CLASS_LINE),
+    ]
+    for path, (line, names) in _KERNELS.items():
+        head = "\nimport time\n\nWORST = [0]\n"
+        edits.append((path, line, line + head + _timed(names)))
+    drill = Drill(_changed(*edits)).run()
+    with drill.bench:
+        drill.link.command("stream", 1)
+        worst_us = max(_told(drill, seconds + 21.0)[-1])
+        yield Figure("longest kernel call", worst_us / 1e3, "ms of device time", "<= 0.2")
+
+
+def _timed(names: dict[str, int]) -> str:
+    """MicroPython text that keeps the longest time of each of these functions in WORST[0]."""
+    text = ""
+    for name, count in names.items():
+        arguments = ", ".join("abcde"[:count])
+        text += (
+            f"_{name} = {name}\n"
+            f"def {name}({arguments}):\n"
+            "    begin = time.ticks_us()\n"
+            f"    result = _{name}({arguments})\n"
+            "    WORST[0] = max(WORST[0], time.ticks_diff(time.ticks_us(), begin))\n"
+            "    return result\n"
+        )
+    return text
+
+
+def vibration(content: bytes) -> Iterator[Figure]:
+    """From the end of the first window above the trip level to off, its delay excluded."""
+    drill = Drill(content).run()
+    level = round(1000 * BOARD.protection.vibration.velocity_trip_mm_s)
+    with drill.bench:
+        drill.plant.set_wear(0.7)
+        drill.fell_s = None
+        first_s = None
+        while drill.fell_s is None:
+            frame = drill.link.receive(1.0)
+            if frame is None:
+                raise SystemExit("the board has fallen silent")
+            if frame.name != "features" or first_s is not None:
+                continue
+            if max(frame[f"velocity_{axis}_um_s"] for axis in "xyz") >= level:
+                first_s = frame.time_us / 1e6
+        assert first_s is not None
+        delay_s = BOARD.protection.vibration.delay_ms / 1e3
+        seconds = drill.fell_s - first_s - delay_s
         yield Figure(
-            f"heap taken in {20 * (len(told) - 1)} s of running", told[-1] - told[0], "B", "== 0"
+            "vibration trip, after its delay", 1e3 * seconds, "ms of device time", "<= 100"
         )

@@ -98,7 +98,7 @@ def check_features(name, samples, triples, tested, reference, step=0x5123456):
         first += count
         block += 1
     for one in (tested, reference):
-        one._taken = triples
+        one.taken = triples
         one._close()
         one.shaft[11] = 9
         features.close_turns(one.shaft, one._results, one._turn_scales, one._once)

@@ -156,7 +156,7 @@ ROWS = [
     ),
     Row("envelope", "ENVELOPE_MG", 1600, 3000, 6000, 100, 300, "windowed", "envelope"),
     Row("crest factor", "CREST_CENTI", 600, 800, 1200, 600 // 16, 300, "windowed", "crest factor"),
-    Row("link lost", "HEARTBEAT_AGE_MS", 225, None, 450, when="owned"),
+    Row("link lost", "HEARTBEAT_AGE_MS", 300, None, 450, when="owned"),
 ]
 TRIPPING = [row for row in ROWS if row.trip is not None]
 LIMITING = [row for row in ROWS if row.limit is not None]

@@ -16,7 +16,7 @@ from wrench.errors import LinkError, RefusedError
 from wrench.transport import Port
 from wrench_firmware import wire
 
-HEARTBEAT_US = 120_000
+HEARTBEAT_US = 75_000
 _REPLY_S = 3.0  # a board that is still starting answers when it is up
 _REPLY_US = 5_000_000  # of telemetry without the reply; what waits in the board's buffer is older
 _BYTES_OF_NO_BOARD = 65_536

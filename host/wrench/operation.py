@@ -84,8 +84,7 @@ def _start(link: Link, speed_permille: int) -> None:
             if refused_us is None:
                 refused_us = frame.time_us
             waited_s = (frame.time_us - refused_us) / _SECOND_US
-            passes = any(reason in error.args[0] for reason in _NOT_YET)
-            if not passes or waited_s > _SETTLING_S:
+            if error.reason not in _NOT_YET or waited_s > _SETTLING_S:
                 raise
         else:
             return

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import serial
@@ -376,8 +377,8 @@ class ScriptedDevice(protocol_loop.Serial):
     def read(self, size: int = 1) -> bytes:
         return self.board.read(size)
 
-    def write(self, data: bytes) -> int:
-        self._held += data
+    def write(self, b: Any, /) -> int:
+        self._held += b
         *whole, rest = self._held.split(b"\0")
         self._held = rest
         return self.board.write(b"".join(frame + b"\0" for frame in whole))
@@ -415,7 +416,7 @@ class Rfc2217Server:
                 self._client, _ = self._listener.accept()
             except OSError:
                 continue
-            manager = PortManager(self.device, self)
+            manager = PortManager(cast(Any, self.device), cast(Any, self))
             self._client.settimeout(0.01)
             while not self._over:
                 try:

@@ -1,5 +1,6 @@
 """What comes in on the console while the firmware operates: a modem manager's AT commands, a
-Ctrl-C, another tool's knock at the raw REPL. None of it does anything; it is counted.
+Ctrl-C, another tool's knock at the raw REPL. None of it does anything; it is counted. And when it
+is safe to print there.
 """
 
 import select

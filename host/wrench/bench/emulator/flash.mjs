@@ -57,7 +57,7 @@ export class SsiFlash extends BasePeripheral {
     this.busyUntil = 0;
     this.underway = null;
     this.counts = { sector_erases: 0, block_erases: 0, page_programs: 0 };
-    this.onWrite = null;            // (what, until): the chip begins to be busy with it, until then (ns of the clock)
+    this.onWrite = null;            // (what, until): it begins, and ends then (the clock's ns)
     this.dirty = false;
   }
 

@@ -18,7 +18,7 @@ const DEBOUNCE_NS = 100e6;       // USB 2.0 section 7.1.7.3: a host waits at lea
 const RECOVERY_NS = 10e6;        // section 7.1.7.5: 10 ms after the reset, before the first request
 const FRAME_NS = 1e6;            // full speed: one start of frame a millisecond
 const IDLE_NS = 3e6;             // section 7.1.7.6: a bus idle for 3 ms is suspended
-const CONTROL_TIMEOUT_NS = 5e9;   // section 9.2.6.1: what a host may wait for a request, and Linux does
+const CONTROL_TIMEOUT_NS = 5e9;   // section 9.2.6.1: so long a host may wait, and Linux does
 const ENUMERATION_TRIES = 4;      // as Linux (PORT_INIT_TRIES), with a bus reset before each
 const OUT_PACKET_NS = 50e3, STATUS_NS = 20e3;
 const REQUEST_GAP_NS = 100e3;     // the status stage must have reached the device before the next setup packet does
@@ -79,7 +79,8 @@ export class UsbHost {
     usb.DPRAMUpdated = (offset, value) => {
       if (this.takeIn(offset, value)) return;
       updated(offset, value);
-      if ((offset === EP0_IN_BUFFER || offset === EP0_OUT_BUFFER) && value & BUF_STALL && this.request) this.complete(null);
+      const control = offset === EP0_IN_BUFFER || offset === EP0_OUT_BUFFER;
+      if (control && value & BUF_STALL && this.request) this.complete(null);
     };
   }
 
@@ -113,8 +114,11 @@ export class UsbHost {
   abandon() {
     if (this.running) this.lastFrame = this.frameNumber;
     this.running = false;
-    for (const alarm of [this.usb.resetAlarm, this.frameAlarm, this.recoveryAlarm, this.timeoutAlarm, this.gapAlarm,
-      this.busAlarm]) alarm.cancel();
+    this.usb.resetAlarm.cancel();
+    this.frameAlarm.cancel();
+    for (const alarm of [this.recoveryAlarm, this.timeoutAlarm, this.gapAlarm, this.busAlarm]) {
+      alarm.cancel();
+    }
     this.requests = []; this.request = null; this.inQueue = []; this.armedEarly = null;
     this.inFlight = this.control0Armed = this.resting = false;
   }
@@ -190,10 +194,11 @@ export class UsbHost {
   }
 
   enumerate() {
-    // Each answer must be there and whole before the next request; a refused or missing one costs a try.
-    const ask = (type, request, value, length, then) => this.send(type, request, value, 0, length, (received) => {
-      if (received && received.length >= length) then(received); else this.tryAgain();
-    });
+    const ask = (type, request, value, length, then) => {
+      this.send(type, request, value, 0, length, (received) => {
+        if (received && received.length >= length) then(received); else this.tryAgain();
+      });
+    };
     ask(0x00, SET_ADDRESS, 1, 0, () =>
       ask(0x80, GET_DESCRIPTOR, TYPE_DEVICE << 8, 18, () =>
         ask(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 9, (head) =>

@@ -24,6 +24,7 @@ def test_it_boots_tests_itself_runs_under_a_light_load_and_stops(name, make_rig)
     assert rig.highest_duty == 0.0
     assert [event.detail for event in rig.happened("self-test")] == [0]
     rig.plant.set_load(0.2)
+    lost_at_rest = rig.status.lost_samples  # while a sector was erased
     rig.link.run(250)
     assert rig.wait_for(lambda: rig.mode == "running", 6.0), (rig.mode, rig.fault)
     rig.features.clear()
@@ -41,7 +42,7 @@ def test_it_boots_tests_itself_runs_under_a_light_load_and_stops(name, make_rig)
     assert all(
         frame[f"rms_{axis}_mg"] > 0 for frame in rig.features for axis in board.vibration.axes
     )
-    assert status.lost_samples == 0
+    assert status.lost_samples == lost_at_rest
     rig.link.stop()
     rig.pass_time(0.05)
     assert rig.duty_at_pin == 0.0

@@ -29,6 +29,7 @@ def test_it_boots_tests_itself_runs_under_a_light_load_and_stops(name, image, ma
     rig.pass_time(board.motor.min_off_ms / 1000)  # it may have turned until the reset
     lost_at_rest = rig.status.lost_samples  # while flash is erased
     rig.plant.set_load(0.2)
+    lost_at_rest = rig.status.lost_samples  # while a sector was erased
     rig.link.run(250)
     assert rig.wait_for(lambda: rig.mode == "running", 6.0), (rig.mode, rig.fault)
     rig.features.clear()

@@ -125,6 +125,22 @@ def test_a_control_tick_that_comes_too_late_stops_the_motor(mishap, within_s, ma
     assert rig.mode == "idle"
 
 
+def test_a_control_tick_in_the_middle_of_a_reset_does_not_trip_again(make_rig):
+    line = "        reason = app.governor.reset(present)\n"
+    text = "import time\n" + behind(source("requests.py"), line, "        time.sleep_ms(12)\n")
+    rig = make_rig(content=content_with({"requests.py": text}))
+    rig.run(200)
+    rig.machine.press_estop()
+    assert rig.trips() == "e-stop"
+    rig.machine.press_estop(False)
+    rig.pass_time(2.0)
+    rig.link.command("reset_trip")
+    rig.pass_time(0.3)
+    assert (rig.mode, rig.fault) == ("idle", "none")
+    rig.run(200)
+    assert rig.duty_at_pin > 0.0
+
+
 FAULT = "raise RuntimeError('a fault put there by the test')\n"
 LOOP_BEGINS = "        control = self.control\n        sampler = self.sampler\n"
 LINK_IS_MADE = "        self.link = UsbLink(buffers.link_fill, buffers.link_send, _RX_BYTES)\n"

@@ -73,6 +73,6 @@ class FlashError(WrenchError):
 
 
 class RunEndedError(WrenchError):
-    """The board has tripped, or somebody at it has stopped the motor."""
+    """The board has tripped, or somebody else has stopped the motor."""
 
     exit_code = 9

@@ -209,8 +209,7 @@ REASON_HINTS: dict[str, str] = {
     "not tripped": "there is nothing to reset",
     "too soon after the last stop": "wait until the shaft rests and try again",
     "less protective than the board file: hold the button at power-up first": (
-        "press the board's button, switch its power on, let go after 2 to 10 seconds, and ask "
-        "again; that holds for as long as power stays, and the black box notes it"
+        "press the board's button, switch its power on, let go after 2 to 10 s, then ask again"
     ),
     "levels must rise from alarm to limit to trip": "see all three with `wrench limits`",
     "this cannot be changed": "only the board file or the firmware sets it",

@@ -163,6 +163,7 @@ class Link:
         self._waiting: deque[Frame] = deque()
         self._sequences: range = getattr(port, "sequences", _ALL_SEQUENCES)
         self._sent = 0
+        self._replied_at = 0  # how many of those waiting came before the last reply
         self._heartbeat_us = 0
 
     def receive(self, timeout_s: float) -> Frame | None:
@@ -209,10 +210,38 @@ class Link:
                 if frame.time_us - began_us > reply_us:
                     break
         finally:
+            self._replied_at = len(kept)
             self._waiting.extendleft(reversed(kept))
         raise LinkError(
             f"the board did not answer {name!r} within {_REPLY_S:g} s; "
             "unplug it and plug it in again"
+        )
+
+    def status(self, timeout_s: float = _REPLY_S) -> Frame:
+        """How the board stands now: the frame `status` that it sends next. Those on their way, or
+        waiting here, are older and are passed over; other frames stay queued for `receive`. Raises
+        LinkError."""
+        asked_at = len(self._waiting)
+        self.command("hello")
+        waiting = list(self._waiting)
+        old, new = waiting[: self._replied_at], deque(waiting[self._replied_at :])
+        # Nobody but this has asked for the greeting.
+        kept = [
+            frame
+            for at, frame in enumerate(old)
+            if frame.name != "status" and (frame.name != "greeting" or at < asked_at)
+        ]
+        self._waiting = new
+        try:
+            while (frame := self._next(timeout_s)) is not None:
+                if frame.name == "status":
+                    return frame
+                kept.append(frame)
+        finally:
+            self._waiting.extendleft(reversed(kept))
+        raise LinkError(
+            f"the board has sent nothing for {timeout_s:g} s; reset it, or flash it with "
+            "`wrench flash`"
         )
 
     def run(self, speed_permille: int) -> None:

@@ -13,7 +13,11 @@ from wrench.cli.boards import boards
 from wrench.cli.demo import demo
 from wrench.cli.flash import flash, maintenance
 from wrench.cli.image import image
+from wrench.cli.limits import limits
+from wrench.cli.log import log
+from wrench.cli.settings import settings
 from wrench.cli.setup import setup
+from wrench.cli.time import time
 from wrench.errors import WrenchError
 
 
@@ -30,6 +34,8 @@ wrench.add_command(bench)
 wrench.add_command(flash)
 wrench.add_command(maintenance)
 for command in (control.run, control.stop, control.reset, control.status, control.monitor):
+    wrench.add_command(command)
+for command in (limits, settings, log, time):
     wrench.add_command(command)
 wrench.add_command(setup)
 

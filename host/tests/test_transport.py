@@ -132,6 +132,7 @@ def test_two_boards_need_a_choice_and_either_port_makes_it(
         choose(None)
     assert choose("/dev/ttyACM0") == choose("/dev/ttyACM1") == attached()[1]
     assert choose(bench.bench.console) == choose(bench.bench.link) == attached()[0]
+    assert choose("socket://localhost:2") == attached()[0]
 
 
 def test_a_pty_of_a_bench_stands_for_its_board(bench: Registration) -> None:

@@ -308,7 +308,7 @@ def _only(boards: list[BoardPorts]) -> BoardPorts:
 def _of_device(port: str) -> BoardPorts | None:
     """The board one of whose ports has this name."""
     for bench in registry.running():
-        if port in (bench.console, bench.link):
+        if sharing.canonical(port) in (bench.console, bench.link):
             return _shown(bench)
         if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
             return _shown(bench, pty=True)

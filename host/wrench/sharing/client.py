@@ -23,6 +23,7 @@ from wrench.sharing.queues import numbers_of
 _PATIENCE_S = 10.0
 _ANSWER_S = 5.0
 _LOOK_EVERY_S = 0.02
+_LET_GO_S = 2.0
 
 _started: list[subprocess.Popen[Any]] = []  # so that Python does not complain that they live
 
@@ -156,17 +157,16 @@ def let_go(url: str) -> None:
         place = Place(url)
     except SharingError:
         return
-    shared = _join(place)
-    if shared is None:
-        return
-    refused = shared.ask_to_let_go()
-    until = time.monotonic() + _ANSWER_S
-    while not refused and any(hub.port == place.key for hub in running()):
+    until = time.monotonic() + _LET_GO_S
+    refused = ""
+    # A client that has just left may be known for a moment longer.
+    while (shared := _join(place)) is not None:
+        refused = shared.ask_to_let_go() or refused
         if time.monotonic() > until:
-            refused = f"{url} is not given free by process {shared.hub.pid}; end it and try again"
+            raise PortError(refused or f"process {shared.hub.pid} does not give {url} free; end it")
         time.sleep(_LOOK_EVERY_S)
-    if refused:
-        raise PortError(refused)
+    while any(hub.port == place.key for hub in running()) and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _join(place: Place) -> SharedPort | None:

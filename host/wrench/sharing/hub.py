@@ -17,7 +17,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from multiprocessing import AuthenticationError
 from multiprocessing.connection import Listener
 
 from wrench.errors import PortError
@@ -212,7 +211,7 @@ class Hub:
     def _meet(self, connection: End) -> None:
         try:
             messages.greet_client(connection, self._entry.authkey)
-        except (AuthenticationError, EOFError, OSError, ValueError):
+        except Exception:  # whoever it is, it is none of ours: what it said may be anything
             connection.close()
             return
         client = self._enter(connection)

@@ -174,7 +174,7 @@ def test_a_pattern_names_the_board_whose_devices_alone_fit(two: list[BoardPorts]
     assert choose("/dev/ttyACM0*") == two[0]
     with pytest.raises(PortError, match=r"ttyACM\* fits 2 boards.*1-1\.2.*1-1\.3.*--port"):
         choose("/dev/ttyACM*")
-    with pytest.raises(PortError, match=r"no serial port fits /dev/ttyXYZ\?; attached is the boa"):
+    with pytest.raises(PortError, match=r"no serial port fits /dev/ttyXYZ\?; name one of those"):
         choose("/dev/ttyXYZ?")
 
 
@@ -192,8 +192,8 @@ def test_a_pattern_may_fit_a_bench_or_a_device_of_which_nothing_is_known(
 @pytest.mark.parametrize(
     ("port", "said"),
     [
-        ("2-7.1", "no board at USB location 2-7.1; attached is"),
-        ("E661C", "'E661C', as a serial port, a USB serial number or a USB location"),
+        ("2-7.1", "no board at USB location 2-7.1; name one of those attached"),
+        ("E661C", "'E661C' is no serial port, and no board's USB serial number or location"),
     ],
 )
 def test_what_names_no_board_is_told_with_those_there_are(

@@ -342,12 +342,12 @@ def _of_usb(name: str) -> BoardPorts:
     boards = _on_usb()
     if _LOCATION.fullmatch(name):
         found = [board for board in boards if board.location == name]
-        what = f"USB location {name}"
+        nothing = f"there is no board at USB location {name}"
     else:
         found = [board for board in boards if (board.serial_number or "").lower() == name.lower()]
-        what = f"{name!r}, as a serial port, a USB serial number or a USB location such as 1-1.2"
+        nothing = f"{name!r} is no serial port, and no board's USB serial number or location"
     if not found:
-        raise PortError(f"there is no board at {what}; {_attached_now()}")
+        raise PortError(f"{nothing}; {_attached_now()}")
     if len(found) > 1:
         raise PortError(
             f"{len(found)} boards have the USB serial number {name} ({_listed(found)}); say which "
@@ -371,7 +371,7 @@ def _attached_now() -> str:
     boards = attached()
     if not boards:
         return "no board is attached: plug one in, or start one with `wrench bench up`"
-    return f"attached is {_listed(boards)}: say which one with --port"
+    return f"name one of those attached ({_listed(boards)}), or leave out --port"
 
 
 def _ptys(bench: registry.RunningBench) -> list[str]:

@@ -173,7 +173,9 @@ class Loop:
         elif phase == 2:
             governor = self.governor
             # A trip is told, and queued, before anything takes an erase's time.
-            may_erase = not governor.turning and governor.fault == self._fault_told
+            may_erase = (
+                not control.turned and not governor.turning and governor.fault == self._fault_told
+            )
             if may_erase and control.ran:
                 control.rest()
             self.history.service(self.blackbox, self.protection.first)
@@ -183,11 +185,14 @@ class Loop:
             self._status()
         else:
             self._now_and_then(n)
-        if phase != 2 and not self.governor.turning and self.blackbox.capturing:
+        if phase != 2 and not control.turned and self._may_write():
             # A waveform is written faster than its ring is overwritten: a page a tick.
             self.blackbox.service(True, True)
         if n & 1 or link.received_bytes:
             link.service()
+
+    def _may_write(self):
+        return not self.governor.turning and self.blackbox.capturing
 
     @micropython.native
     def _tell(self):

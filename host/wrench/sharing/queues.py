@@ -100,7 +100,7 @@ class Outbox:
         """Add frames."""
         self._frames.extend(frames)
         self._bytes += sum(map(len, frames))
-        while False:
+        while self._bytes > self._most_bytes:
             self._bytes -= len(self._frames.popleft())
             self.dropped_frames += 1
 

@@ -49,12 +49,35 @@ def test_an_example_is_a_command_with_options_that_there_are(example: str) -> No
     context = click.Context(cli.wrench, info_name="wrench")
     command: click.Command = cli.wrench
     rest = words[1:]
-    while isinstance(command, click.Group) and rest and rest[0] in command.commands:
-        command, rest = command.commands[rest[0]], rest[1:]
+    while isinstance(command, click.Group) and rest:
+        deeper = command.get_command(context, rest[0])
+        if deeper is None:
+            break
+        command, rest = deeper, rest[1:]
     rest = [word for word in rest if not word.startswith("[")]
     rest += ["--yes"] * any(it.name == "yes" for it in command.params)
     made = command.make_context(command.name, rest, parent=context, resilient_parsing=False)
     assert made.command is command
+
+
+def test_a_stop_waits_for_nothing_that_it_does_not_need() -> None:
+    code = "import sys, wrench.cli, wrench.cli.control; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"numpy", "rp2040py", "mpremote", "asyncio", "wrench.image", "wrench.boards"}
+    assert heavy & set(loaded.stdout.split()) == set()
+
+
+def test_every_command_is_listed_and_is_there() -> None:
+    context = click.Context(cli.wrench)
+    names = cli.wrench.list_commands(context)
+    assert {"run", "stop", "status", "log"} <= set(names)
+    for name in names:
+        command = cli.wrench.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+    assert cli.wrench.get_command(context, "control") is None
 
 
 def completed(*words: str) -> set[str]:

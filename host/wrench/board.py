@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING
 
 from wrench import board_settings, levels, operation
 from wrench.blackbox import Capture, Event, dated
@@ -18,8 +19,10 @@ from wrench.levels import Protection
 from wrench.link import Frame, Link
 from wrench.readout import Losses
 from wrench.transport import BoardConnection
-from wrench.waveform import Waveform, WaveformReader
 from wrench_firmware import wire
+
+if TYPE_CHECKING:
+    from wrench.waveform import Waveform
 
 _WALL_TIME_KNOWN = 1 << wire.FLAGS.index("wall time known")
 
@@ -134,6 +137,8 @@ class Board:
         The board sends it while somebody iterates; close the iterator, or leave it to `with
         contextlib.closing(...)`, to have it turned off at once.
         """
+        from wrench.waveform import WaveformReader  # noqa: PLC0415  (has numpy)
+
         self.link.command("stream", 1)
         reader = WaveformReader(self.sample_rate_hz)
         try:

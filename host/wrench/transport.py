@@ -98,10 +98,11 @@ def open_port(url: str | None, what: str = "port", timeout_s: float = 1.0) -> Po
     """Open a device name or any pyserial URL for this process alone; raises PortError with what to
     do. `timeout_s` is that of its reads."""
     url = _there(url, what)
-    if url.startswith("socket://"):
+    scheme = url.partition("://")[0].lower()
+    if scheme == "socket":
         return TcpPort(url, timeout_s)
     limits: dict[str, Any] = {"timeout": timeout_s, "write_timeout": _WRITE_S}
-    if url.startswith("rfc2217://"):
+    if scheme == "rfc2217":
         del limits["write_timeout"]  # pyserial has none there, and says so with an exception
     elif "://" not in url:
         limits["exclusive"] = True
@@ -307,8 +308,10 @@ def _only(boards: list[BoardPorts]) -> BoardPorts:
 
 def _of_device(port: str) -> BoardPorts | None:
     """The board one of whose ports has this name."""
-    for bench in registry.running():
-        if sharing.canonical(port) in (bench.console, bench.link):
+    benches = registry.running()
+    known = sharing.canonical(port) if benches else port
+    for bench in benches:
+        if known in (bench.console, bench.link):
             return _shown(bench)
         if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
             return _shown(bench, pty=True)

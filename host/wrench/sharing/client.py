@@ -175,6 +175,8 @@ def _join(place: Place) -> SharedPort | None:
     if hub is None:
         return None
     if hub.protocol != PROTOCOL:
+        if not place.is_held():
+            return None  # it has been killed, and its traces are cleared away by the next one
         raise PortError(
             f"{place.url} is shared by another version of wrench (process {hub.pid}); end its "
             "commands and try again"

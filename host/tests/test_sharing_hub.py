@@ -227,6 +227,25 @@ def test_a_port_that_another_program_holds_is_refused_as_ever(board: TcpBoard) -
     foreign.close()
 
 
+def test_a_port_that_goes_before_anybody_has_joined_its_hub_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As another program's does on a busy computer: the hang-up comes after the hub is ready."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = Place(f"socket://127.0.0.1:{server.getsockname()[1]}")
+
+        def joined_late(_: Place) -> None:
+            if place.hub():
+                server.accept()[0].close()
+                until = time.monotonic() + PATIENCE_S
+                while place.is_held() and time.monotonic() < until:
+                    time.sleep(0.01)
+
+        monkeypatch.setattr(sharing_client, "_join", joined_late)
+        with pytest.raises(PortError, match="in use by another program; close that one"):
+            connect(place.url)
+
+
 def test_a_port_that_is_not_there_is_told_as_ever(board: TcpBoard) -> None:
     board.close()
     with pytest.raises(PortError, match="wrench bench up"):

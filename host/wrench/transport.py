@@ -211,9 +211,7 @@ class BoardConnection:
         if not known.key:
             return known
         by_number = known.serial_number is not None and self._asked == known.serial_number
-        pty = self._asked is not None and "://" not in self._asked
-        boards = [_shown(bench, pty=pty) for bench in registry.running()] + _on_usb()
-        for board in boards:
+        for board in attached():
             # Who names a board by its number means it wherever it is plugged in.
             if board.key == known.key or (by_number and board.serial_number == self._asked):
                 return board
@@ -314,7 +312,8 @@ def _of_device(port: str) -> BoardPorts | None:
         if known in (bench.console, bench.link):
             return _shown(bench)
         if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
-            return _shown(bench, pty=True)
+            # A second name of the same port: whoever came by the other would be in its way.
+            return _shown(bench)
     for board in _on_usb():
         if _same(port, (board.console, board.link)):
             return board
@@ -381,12 +380,11 @@ def _ptys(bench: registry.RunningBench) -> list[str]:
     return [pty for pty in (bench.console_pty, bench.link_pty) if pty]
 
 
-def _shown(bench: registry.RunningBench, pty: bool = False) -> BoardPorts:
-    console, link = (bench.console_pty, bench.link_pty) if pty else (bench.console, bench.link)
+def _shown(bench: registry.RunningBench) -> BoardPorts:
     return BoardPorts(
         bench.title,
-        console if bench.functions > 0 else None,
-        link if bench.functions > 1 else None,
+        bench.console if bench.functions > 0 else None,
+        bench.link if bench.functions > 1 else None,
         f"bench {bench.pid}",
         bench.board,
     )

@@ -140,13 +140,17 @@ def connect(url: str) -> SharedPort:
     """
     place = Place(url)
     until = time.monotonic() + _PATIENCE_S
+    started = False
     while True:
         shared = _join(place)
         if shared is not None:
             return shared
+        if started and (complaint := place.complaint()):
+            raise PortError(complaint)
         if time.monotonic() > until:
             raise PortError(f"{url} is being opened and closed by other wrench commands; try again")
-        if _start(place) == "taken":
+        started = _start(place) == "ready"
+        if not started:
             time.sleep(_LOOK_EVERY_S)
 
 

@@ -138,12 +138,22 @@ class Hub:
                 else:
                     self._state.wait(left_s)
 
+    @property
+    def ended(self) -> str:
+        """Why it is over; "" where nobody needs it any more, or it is not over."""
+        return self._ended or ""
+
+    @property
+    def met_nobody(self) -> bool:
+        """True where no client has ever been there."""
+        return self._last_number == 0
+
     def say_goodbye(self) -> None:
         """Tell every client why it is over; `run` has returned and the port is closed."""
         with self._state:
             clients = list(self._clients.values())
         for client in clients:
-            client.dismiss(self._ended or "")
+            client.dismiss(self.ended)
         until = time.monotonic() + _FAREWELL_S
         for sender in list(self._senders.values()):
             sender.join(max(0.0, until - time.monotonic()))
@@ -343,6 +353,8 @@ def main(url: str) -> None:
     try:
         hub.run()
     finally:
+        if hub.ended and hub.met_nobody:
+            print(hub.ended, file=sys.stderr, flush=True)
         place.withdraw(address)
         port.close()
         lock.release()

@@ -125,6 +125,16 @@ class Place:
         """What a hub that failed has printed; empty, or not there, where none has."""
         return self._folder / f"{self._stem}.err"
 
+    def complaint(self) -> str:
+        """The sentence of a hub that ended before anybody had joined it; "" for none."""
+        try:
+            lines = self.complaints.read_text().splitlines()
+        except OSError:
+            return ""
+        if len(lines) > 1:
+            return f"sharing failed; see {self.complaints}"
+        return lines[0] if lines else ""
+
     @property
     def _lock(self) -> Path:
         return self._folder / f"{self._stem}.lock"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import controller
+import sharing
 from figure import Figure
 
 from wrench.bench.assemble import assemble, bare_flash
@@ -212,6 +213,7 @@ def main() -> None:
     take(controller.kernels())
     take(determinism(content))
     take(losses(content, arguments.minutes))
+    take(sharing.figures())
     if not arguments.no_image:
         take(image())
     output = Path("build/bench.json")

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wrench.boards import Board, known_boards, load_board
+from wrench.bootsel import USB, Picoboot, Written, erase_all, open_pipe, write_image
+from wrench.bootsel.picoboot import FLASH_START
+from wrench.bootsel.volume import copy_image, volume_of
 from wrench.deploy import Deployment, deployment
 from wrench.errors import FlashError, LinkError, PortError, RefusedError
-from wrench.flash import FlashReport, flash, restart
+from wrench.flash import FlashReport, enter_bootsel, flash, interpreter, restart
+from wrench.image import Image, read_uf2
 from wrench.link import Frame, Link
 from wrench.transport import BoardConnection, wait_until_gone
 
 GONE_S = 3.0
+_GLANCE_BYTES = 4096
 _PROMPT, _PROMPT_S = b">>> ", 2.0
 BACK_S = 12.0
 """Wall time for a board to boot and show its ports; it takes about 1.2 s of its own time."""
@@ -21,34 +26,61 @@ BACK_S = 12.0
 
 @dataclass(frozen=True)
 class Installed:
-    """What installing did, and how the board greets since."""
+    """What installing did, and how the board greets since. `image` is None where the board's image
+    was left alone."""
 
     report: FlashReport
     greeting: Frame
+    image: Written | None = None
 
 
 def install(
     connection: BoardConnection,
     board: Board,
     *,
+    find: Callable[[], Image],
+    known: Callable[[], list[Image]] = list,
+    image_asked: bool = False,
+    erase: bool = False,
     step: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Installed:
-    """Bring a board's firmware to what this wrench carries for `board`, start it and verify it.
+    """Bring a board to what this wrench carries for `board`, start it and verify it.
 
-    A running board is put into maintenance first. `step` is told what begins, `progress` is called
-    with bytes done and bytes in all.
+    The image first, where it is asked for, or the board is in BOOTSEL, or what runs on it cannot
+    run the firmware; a board that is in BOOTSEL with one of the `known` images keeps it. A running
+    board is put into maintenance first.
+
+    Parameters:
+        find: gives the image to install.
+        known: gives the images that are left alone where nothing else is asked for.
+        image_asked: the board is to have the image that `find` gives.
+        erase: erase the whole flash chip first: files, settings and black box as well.
+        step: is told what begins.
+        progress: is called with bytes done and bytes in all.
 
     Raises:
         RefusedError: the motor turns.
         PortError: no port, a busy one, or one that does not come back.
-        FlashError: the board does not take the firmware, or does not start it.
+        FlashError: the board does not take the image or the firmware, or does not start it.
+        ImageError: there is no image.
     """
     step(f"compiling for {board.name}")
     wanted = deployment(board)
     if connection.look().link is not None:
         step("entering maintenance")
         enter_maintenance(connection)
+    written = None
+    if connection.look().boot is None:
+        _to_boot_rom(connection, image_asked or erase, step)
+    if (boot := connection.look().boot) is not None:
+        image = None if image_asked else _present(boot, known)
+        if image is None or erase:
+            image = image or find()
+            written = _install_image(boot, image, erase, step, progress)
+        else:
+            step(f"it has {image.kind} {image.version}")
+            _leave_bootsel(boot)
     console = connection.open_console(BACK_S)
     try:
         step("comparing with what the board has")
@@ -58,7 +90,86 @@ def install(
         wait_until_gone(console, GONE_S)
     finally:
         console.close()
-    return Installed(report, verify(connection, board, wanted))
+    return Installed(report, verify(connection, board, wanted), written)
+
+
+def _to_boot_rom(connection: BoardConnection, asked: bool, step: Callable[[str], None]) -> None:
+    """Have a board at its REPL enter BOOTSEL, where that is asked for or it needs another image."""
+    console = connection.open_console(BACK_S)
+    try:
+        now = interpreter(console)
+        if now.fits and not asked:
+            return
+        if not now.fits:
+            step(f"it runs {now}, on which the firmware cannot run")
+        step("entering BOOTSEL")
+        enter_bootsel(console)
+        wait_until_gone(console, GONE_S)
+    finally:
+        console.close()
+    if not connection.wait_for(lambda ports: ports.boot is not None, BACK_S):
+        raise FlashError(
+            f"{connection.title} does not come back in BOOTSEL; unplug it, hold BOOTSEL while you "
+            "plug it in, and flash again"
+        )
+
+
+def _present(boot: str, known: Callable[[], list[Image]]) -> Image | None:
+    """Which of the known images the board has."""
+    try:
+        pipe = open_pipe(boot)
+    except PortError:
+        return None  # it cannot be read: the way to its volume may be open
+    try:
+        rom = Picoboot(pipe)
+        for image in known():
+            _, content = read_uf2(image.path)
+            ends = rom.read(FLASH_START, _GLANCE_BYTES) == content[:_GLANCE_BYTES]
+            if ends and rom.read(FLASH_START, len(content)) == content:
+                return image
+    finally:
+        pipe.close()
+    return None
+
+
+def _install_image(
+    boot: str,
+    image: Image,
+    erase: bool,
+    step: Callable[[str], None],
+    progress: Callable[[int, int], None],
+) -> Written:
+    base, content = read_uf2(image.path)
+    if base != FLASH_START:
+        raise FlashError(f"{image.path} does not begin where flash does; choose another --image")
+    try:
+        pipe = open_pipe(boot)
+    except PortError:
+        volume = volume_of(boot.removeprefix(USB)) if boot.startswith(USB) else None
+        if volume is None or erase:
+            raise
+        step(f"copying {image.kind} {image.version} to {volume}")
+        copy_image(content, volume, progress)
+        return Written(len(content), len(content))
+    try:
+        rom = Picoboot(pipe)
+        if erase:
+            step("erasing everything")
+            erase_all(rom, progress)
+        step(f"writing the image: {image.kind} {image.version}")
+        written = write_image(rom, content, progress)
+        rom.reboot()
+    finally:
+        pipe.close()
+    return written
+
+
+def _leave_bootsel(boot: str) -> None:
+    pipe = open_pipe(boot)
+    try:
+        Picoboot(pipe).reboot()
+    finally:
+        pipe.close()
 
 
 def enter_maintenance(connection: BoardConnection) -> None:

@@ -51,8 +51,9 @@ export class UsbHost {
     this.running = false;           // frames come: from the end of the reset until the cable is pulled
     this.lastFrame = 0;
     this.tries = 0;
+    this.resetting = false;
 
-    this.attachAlarm = this.clock.createAlarm(() => { this.rouse(); this.usb.resetDevice(); });
+    this.attachAlarm = this.clock.createAlarm(() => { this.rouse(); this.resetBus(); });
     this.frameAlarm = this.clock.createAlarm(() => this.frame());
     this.idleAlarm = this.clock.createAlarm(() => { this.usb.sieStatus |= SUSPENDED; this.usb.sieStatusUpdated(); });
     this.recoveryAlarm = this.clock.createAlarm(() => this.enumerate());
@@ -63,7 +64,15 @@ export class UsbHost {
 
     const usb = this.usb;
     usb.onUSBEnabled = () => {};
-    usb.onResetReceived = () => { this.closePipe(); this.running = true; this.planFrame(); this.recoveryAlarm.schedule(RECOVERY_NS); };
+    // The boot ROM clears the flag at its start, too, when there was no reset.
+    usb.onResetReceived = () => {
+      if (!this.resetting) return;
+      this.resetting = false;
+      this.closePipe();
+      this.running = true;
+      this.planFrame();
+      this.recoveryAlarm.schedule(RECOVERY_NS);
+    };
     usb.onEndpointWrite = (endpoint, bytes) => { if (endpoint === 0) this.controlIn(bytes); };
     usb.onEndpointRead = (endpoint, size) => this.armedOut(endpoint, size);
     const write = usb.writeUint32.bind(usb);
@@ -130,6 +139,10 @@ export class UsbHost {
     this.inFlight = this.control0Armed = this.resting = false;
   }
 
+  resetBus() {
+    this.resetting = true;
+    this.usb.resetDevice();
+  }
   get frameNumber() { return Math.floor(this.clock.nanos / FRAME_NS) & 0x7ff; }
 
   rouse() {
@@ -214,7 +227,7 @@ export class UsbHost {
   }
   tryAgain() {
     this.abandon();
-    if (++this.tries < ENUMERATION_TRIES) this.usb.resetDevice();
+    if (++this.tries < ENUMERATION_TRIES) this.resetBus();
   }
   configured(functions, boot) {
     this.functions = functions;

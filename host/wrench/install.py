@@ -74,13 +74,8 @@ def install(
     if connection.look().boot is None:
         _to_boot_rom(connection, image_asked or erase, step)
     if (boot := connection.look().boot) is not None:
-        image = None if image_asked else _present(boot, known)
-        if image is None or erase:
-            image = image or find()
-            written = _install_image(boot, image, erase, step, progress)
-        else:
-            step(f"it has {image.kind} {image.version}")
-            _leave_bootsel(boot)
+        choice = _Choice(find, known, image_asked, erase)
+        written = _through_boot_rom(boot, choice, step, progress)
     console = connection.open_console(BACK_S)
     try:
         step("comparing with what the board has")
@@ -114,46 +109,39 @@ def _to_boot_rom(connection: BoardConnection, asked: bool, step: Callable[[str],
         )
 
 
-def _present(boot: str, known: Callable[[], list[Image]]) -> Image | None:
-    """Which of the known images the board has."""
-    try:
-        pipe = open_pipe(boot)
-    except PortError:
-        return None  # it cannot be read: the way to its volume may be open
-    try:
-        rom = Picoboot(pipe)
-        for image in known():
-            _, content = read_uf2(image.path)
-            ends = rom.read(FLASH_START, _GLANCE_BYTES) == content[:_GLANCE_BYTES]
-            if ends and rom.read(FLASH_START, len(content)) == content:
-                return image
-    finally:
-        pipe.close()
-    return None
+@dataclass(frozen=True)
+class _Choice:
+    """Which image; as the parameters of `install`."""
+
+    find: Callable[[], Image]
+    known: Callable[[], list[Image]]
+    asked: bool
+    erase: bool
 
 
-def _install_image(
-    boot: str,
-    image: Image,
-    erase: bool,
-    step: Callable[[str], None],
-    progress: Callable[[int, int], None],
-) -> Written:
-    base, content = read_uf2(image.path)
-    if base != FLASH_START:
-        raise FlashError(f"{image.path} does not begin where flash does; choose another --image")
+def _through_boot_rom(
+    boot: str, choice: _Choice, step: Callable[[str], None], progress: Callable[[int, int], None]
+) -> Written | None:
+    """Have a board in BOOTSEL run an image: the one it has, where that will do."""
     try:
         pipe = open_pipe(boot)
     except PortError:
         volume = volume_of(boot.removeprefix(USB)) if boot.startswith(USB) else None
-        if volume is None or erase:
+        if volume is None or choice.erase:
             raise
+        image, content = _content(choice.find())
         step(f"copying {image.kind} {image.version} to {volume}")
         copy_image(content, volume, progress)
         return Written(len(content), len(content))
     try:
         rom = Picoboot(pipe)
-        if erase:
+        present = None if choice.asked else _present(rom, choice.known())
+        if present is not None and not choice.erase:
+            step(f"it has {present.kind} {present.version}")
+            rom.reboot()
+            return None
+        image, content = _content(present or choice.find())
+        if choice.erase:
             step("erasing everything")
             erase_all(rom, progress)
         step(f"writing the image: {image.kind} {image.version}")
@@ -164,12 +152,21 @@ def _install_image(
     return written
 
 
-def _leave_bootsel(boot: str) -> None:
-    pipe = open_pipe(boot)
-    try:
-        Picoboot(pipe).reboot()
-    finally:
-        pipe.close()
+def _present(rom: Picoboot, known: list[Image]) -> Image | None:
+    """Which of the known images the board has."""
+    for image in known:
+        _, content = read_uf2(image.path)
+        begins = rom.read(FLASH_START, _GLANCE_BYTES) == content[:_GLANCE_BYTES]
+        if begins and rom.read(FLASH_START, len(content)) == content:
+            return image
+    return None
+
+
+def _content(image: Image) -> tuple[Image, bytes]:
+    base, content = read_uf2(image.path)
+    if base != FLASH_START:
+        raise FlashError(f"{image.path} does not begin where flash does; choose another --image")
+    return image, content
 
 
 def enter_maintenance(connection: BoardConnection) -> None:

@@ -203,6 +203,16 @@ def test_the_log_is_told_by_time(attached: Board) -> None:
     assert "it is 20" in wrench("time").stdout
 
 
+def test_the_log_in_files_is_not_read_while_the_motor_turns(attached: Board) -> None:
+    attached.run(300)
+    for read in (attached.log, attached.captures):
+        with pytest.raises(RefusedError, match="read when the motor is off") as refusal:
+            read()
+        assert refusal.value.reason == "motor is turning: stop first"
+    attached.stop()
+    assert attached.log()
+
+
 def test_a_stop_needs_no_greeting(attached: Board) -> None:
     attached.run(300)
     with Board(greet=False) as stopper:

@@ -19,6 +19,7 @@ from micropython_vm import Vm
 from numpy.typing import NDArray
 from scripted_board import KINDS, ScriptedBoard, coded, data_frame
 
+from wrench import link as link_module
 from wrench.blackbox import Event
 from wrench.errors import LinkError, RefusedError
 from wrench.link import HEARTBEAT_US, Decoder, Frame, Link, encode
@@ -434,7 +435,11 @@ def test_no_reply_is_told(board: ScriptedBoard, link: Link) -> None:
     assert not isinstance(error.value, RefusedError)
 
 
-def test_no_reply_is_told_while_telemetry_goes_on(board: ScriptedBoard, link: Link) -> None:
+def test_no_reply_is_told_while_telemetry_goes_on(
+    board: ScriptedBoard, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "_CATCH_UP_S", 0.0)
+
     def a_status_every_40_ms() -> None:
         board.time_us += 40 * MS
         board.send("status")
@@ -840,7 +845,28 @@ def test_an_answer_that_waited_is_not_taken_for_a_new_one(board: ScriptedBoard, 
     assert link.levels("vibration")["trip"] == 3500
 
 
-def test_a_stop_whose_answer_gets_lost_is_said_again(board: ScriptedBoard, link: Link) -> None:
+def test_who_has_read_nothing_for_a_minute_still_hears_the_answer(
+    board: ScriptedBoard, link: Link
+) -> None:
+    def a_status() -> None:
+        board.time_us += 40 * MS
+        board.send("status")
+
+    for _ in range(1500):
+        a_status()
+    link.stop()
+    assert len(board.commands("stop")) == 1, "said once"
+    for _ in range(1500):
+        a_status()
+    board.goes_on = a_status
+    assert link.status().time_us == board.time_us
+
+
+def test_a_stop_whose_answer_gets_lost_is_said_again(
+    board: ScriptedBoard, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "_CATCH_UP_S", 0.0)
+
     def answer(name: str, sequence: int) -> None:
         if len(board.commands("stop")) == 3:
             board.reply(name, sequence)

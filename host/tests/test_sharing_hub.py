@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from multiprocessing.connection import Client
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,10 @@ from wrench import sharing
 from wrench.errors import PortError
 from wrench.link import Link, encode
 from wrench.sharing import client as sharing_client
+from wrench.sharing import hub as sharing_hub
 from wrench.sharing import messages
 from wrench.sharing.client import SharedPort, connect, let_go
-from wrench.sharing.place import Place, SharingError, runtime_folder
+from wrench.sharing.place import Place, SharingError, canonical, runtime_folder
 from wrench.tcp_port import TcpPort
 from wrench.transport import BoardConnection, open_shared
 
@@ -223,6 +225,25 @@ def test_a_port_that_another_program_holds_is_refused_as_ever(board: TcpBoard) -
         # On a busy computer the board hangs up a moment later.
         Link(open_shared(board.url)).hello()
     foreign.close()
+
+
+def test_a_port_that_goes_before_anybody_has_joined_its_hub_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As another program's does on a busy computer: the hang-up comes after the hub is ready."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = Place(f"socket://127.0.0.1:{server.getsockname()[1]}")
+
+        def joined_late(_: Place) -> None:
+            if place.hub():
+                server.accept()[0].close()
+                until = time.monotonic() + PATIENCE_S
+                while place.is_held() and time.monotonic() < until:
+                    time.sleep(0.01)
+
+        monkeypatch.setattr(sharing_client, "_join", joined_late)
+        with pytest.raises(PortError, match="in use by another program; close that one"):
+            connect(place.url)
 
 
 def test_a_port_that_is_not_there_is_told_as_ever(board: TcpBoard) -> None:
@@ -452,9 +473,16 @@ def test_what_dead_hubs_left_is_cleared_away(board: TcpBoard) -> None:
 def test_another_version_is_told(board: TcpBoard) -> None:
     place = Place(board.url)
     other = {"port": place.key, "pid": 77, "address": "x", "authkey": "00", "protocol": 99}
-    place.entry.write_text(json.dumps(other))
+    lock = place.hold()
+    assert lock
+    place.entry.write_text(json.dumps(other | {"more": "than this version knows"}))
     with pytest.raises(PortError, match=r"another version of wrench \(process 77\)"):
         connect(board.url)
+    lock.release()
+    port = connect(board.url)
+    Link(port).hello()
+    assert port.hub.pid != 77, "what a killed one has left keeps nobody away"
+    port.close()
 
 
 def test_a_port_has_one_name(runtime: Path) -> None:
@@ -464,3 +492,69 @@ def test_a_port_has_one_name(runtime: Path) -> None:
     assert Place(str(device)).key == Place(str(runtime / "by-id")).key
     assert Place("socket://LOCALHOST:5").key == Place("socket://127.0.0.1:5").key
     assert Place("socket://h:5").key != Place("socket://h:6").key
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "SOCKET://127.0.0.1:{}",
+        "socket://localhost:{}/",
+        "socket://127.0.0.1:0{}",
+        "socket://127.1:{}",
+    ],
+)
+def test_two_spellings_of_an_address_reach_one_hub(board: TcpBoard, spelling: str) -> None:
+    first = connect(board.url)
+    second = connect(spelling.format(board.url.rpartition(":")[2]))
+    assert second.hub.pid == first.hub.pid
+    Link(second).hello()
+    assert board.opened == 1
+    for port in (first, second):
+        port.close()
+
+
+def test_what_is_no_address_has_a_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert canonical("rfc2217://Workshop:4000?timeout=3") == canonical("RFC2217://workshop:4000")
+    assert canonical("socket://workshop:4000") != canonical("rfc2217://workshop:4000")
+    assert canonical("socket://[::1]:7") == canonical("socket://127.0.0.1:7")
+    for nonsense in ("socket://h:port", "socket://", "socket://h:99999999", "://", "spy://x"):
+        assert isinstance(canonical(nonsense), str)
+
+
+# ---- a run's owner -------------------------------------------------------------------------------
+
+
+@POSIX
+@pytest.mark.parametrize("owns", [True, False])
+def test_the_port_closes_at_once_behind_the_last_client_where_it_owned_a_run(
+    board: TcpBoard, monkeypatch: pytest.MonkeyPatch, owns: bool
+) -> None:
+    monkeypatch.setattr(sharing_hub, "LINGER_S", 1e6)
+    place = Place(board.url)
+    lock = place.hold()
+    assert lock
+    listener = Listener(place.new_address(), "AF_UNIX")
+    port = TcpPort(board.url, 0.1)
+    hub = sharing_hub.Hub(port, listener, place.register(str(listener.address)))
+    running = threading.Thread(target=hub.run, daemon=True)
+    running.start()
+    link = Link(connect(board.url))
+    link.run(300)
+    if not owns:
+        link.stop()
+    link.port.close()
+    if owns:
+        running.join(PATIENCE_S)
+        assert not running.is_alive()
+    else:
+        again = connect(board.url)
+        Link(again).hello()
+        assert running.is_alive()
+        hub._end("")
+        running.join(PATIENCE_S)
+    port.close()
+    lock.release()

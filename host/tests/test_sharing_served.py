@@ -158,7 +158,7 @@ def test_a_stopped_reader_holds_up_nobody(up: Up) -> None:
     assert run.said[-1].endswith("nothing lost")
     assert run.end(signal.SIGINT) == 0
     os.kill(reader.process.pid, signal.SIGCONT)
-    assert reader.process.wait(PATIENCE_S) == 0
+    assert reader.process.wait(PATIENCE_S) == 0, reader.said
 
 
 def test_maintenance_goes_through_the_hub_and_flashing_brings_the_board_back(up: Up) -> None:

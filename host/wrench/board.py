@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wrench import board_settings, levels, operation
 from wrench.blackbox import Capture, Event, dated
 from wrench.board_settings import Setting
-from wrench.errors import LinkError, PortError
+from wrench.errors import LinkError, PortError, RefusedError
 from wrench.levels import Protection
 from wrench.link import Frame, Link
 from wrench.readout import Losses
@@ -24,6 +24,7 @@ from wrench_firmware import wire
 if TYPE_CHECKING:
     from wrench.waveform import Waveform
 
+_TURNING = "motor is turning: stop first"
 _WALL_TIME_KNOWN = 1 << wire.FLAGS.index("wall time known")
 
 
@@ -243,16 +244,19 @@ class Board:
     # ---- what it remembers -----------------------------------------------------------------------
     def log(self) -> list[Event]:
         """The black box's events, oldest first, each with its date where the wall time of its boot
-        is known."""
-        events = dated(self.link.log())
+        is known. Raises RefusedError while the motor turns, on the stock image (README)."""
+        with _told_of_files():
+            events = dated(self.link.log())
         # One that stands for several gets its number with the last of them, and its time with the
         # first. Boots begin anew after 65,535.
         boots = {boot: n for n, boot in enumerate(dict.fromkeys(event.boot for event in events))}
         return sorted(events, key=lambda event: (boots[event.boot], event.time_us, event.sequence))
 
     def captures(self) -> list[Capture]:
-        """The waveforms that the black box has kept of trips, oldest first."""
-        return self.link.captures()
+        """The waveforms that the black box has kept of trips, oldest first. Raises RefusedError as
+        `log` does."""
+        with _told_of_files():
+            return self.link.captures()
 
     def set_time(self, when: dt.datetime | None = None) -> None:
         """Tell the board the wall time, by which the events of this boot get their dates; `when`
@@ -272,3 +276,18 @@ class Board:
         if console is None:
             raise PortError(f"{self.connection.title} shows no console; unplug it and plug it in")
         return console
+
+
+@contextlib.contextmanager
+def _told_of_files() -> Iterator[None]:
+    """Nobody should stop a machine because of a log without knowing why he would."""
+    try:
+        yield
+    except RefusedError as refusal:
+        if refusal.reason != _TURNING:
+            raise
+        raise RefusedError(
+            "the stock MicroPython image keeps the black box in files, which are read when the "
+            "motor is off; ask again then, or see docs/commands.md",
+            refusal.reason,
+        ) from refusal

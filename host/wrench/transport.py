@@ -100,10 +100,11 @@ def open_port(url: str | None, what: str = "port", timeout_s: float = 1.0) -> Po
     """Open a device name or any pyserial URL for this process alone; raises PortError with what to
     do. `timeout_s` is that of its reads."""
     url = _there(url, what)
-    if url.startswith("socket://"):
+    scheme = url.partition("://")[0].lower()
+    if scheme == "socket":
         return TcpPort(url, timeout_s)
     limits: dict[str, Any] = {"timeout": timeout_s, "write_timeout": _WRITE_S}
-    if url.startswith("rfc2217://"):
+    if scheme == "rfc2217":
         del limits["write_timeout"]  # pyserial has none there, and says so with an exception
     elif "://" not in url:
         limits["exclusive"] = True
@@ -212,9 +213,7 @@ class BoardConnection:
         if not known.key:
             return known
         by_number = known.serial_number is not None and self._asked == known.serial_number
-        pty = self._asked is not None and "://" not in self._asked
-        boards = [_shown(bench, pty=pty) for bench in registry.running()] + _on_usb()
-        for board in boards:
+        for board in attached():
             # Who names a board by its number means it wherever it is plugged in; in BOOTSEL all
             # have the same, and only the place tells.
             here = board.location is not None and board.location == known.location
@@ -315,11 +314,14 @@ def _only(boards: list[BoardPorts]) -> BoardPorts:
 
 def _of_device(port: str) -> BoardPorts | None:
     """The board one of whose ports has this name."""
-    for bench in registry.running():
-        if sharing.canonical(port) in (bench.console, bench.link):
+    benches = registry.running()
+    known = sharing.canonical(port) if benches else port
+    for bench in benches:
+        if known in (bench.console, bench.link):
             return _shown(bench)
         if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
-            return _shown(bench, pty=True)
+            # A second name of the same port: whoever came by the other would be in its way.
+            return _shown(bench)
     for board in _on_usb():
         if _same(port, (board.console, board.link)):
             return board
@@ -388,12 +390,11 @@ def _ptys(bench: registry.RunningBench) -> list[str]:
     return [pty for pty in (bench.console_pty, bench.link_pty) if pty]
 
 
-def _shown(bench: registry.RunningBench, pty: bool = False) -> BoardPorts:
-    console, link = (bench.console_pty, bench.link_pty) if pty else (bench.console, bench.link)
+def _shown(bench: registry.RunningBench) -> BoardPorts:
     return BoardPorts(
         bench.title,
-        console if bench.functions > 0 else None,
-        link if bench.functions > 1 else None,
+        bench.console if bench.functions > 0 else None,
+        bench.link if bench.functions > 1 else None,
         f"bench {bench.pid}",
         bench.board,
         boot=bench.boot,

@@ -140,13 +140,17 @@ def connect(url: str) -> SharedPort:
     """
     place = Place(url)
     until = time.monotonic() + _PATIENCE_S
+    started = False
     while True:
         shared = _join(place)
         if shared is not None:
             return shared
+        if started and (complaint := place.complaint()):
+            raise PortError(complaint)
         if time.monotonic() > until:
             raise PortError(f"{url} is being opened and closed by other wrench commands; try again")
-        if _start(place) == "taken":
+        started = _start(place) == "ready"
+        if not started:
             time.sleep(_LOOK_EVERY_S)
 
 
@@ -175,6 +179,8 @@ def _join(place: Place) -> SharedPort | None:
     if hub is None:
         return None
     if hub.protocol != PROTOCOL:
+        if not place.is_held():
+            return None  # it has been killed, and its traces are cleared away by the next one
         raise PortError(
             f"{place.url} is shared by another version of wrench (process {hub.pid}); end its "
             "commands and try again"

@@ -37,7 +37,7 @@ from wrench.transport import Port, open_port
 from wrench_firmware import wire
 
 LINGER_S = 1.0
-"""How long a hub outlives its last client."""
+"""How long a hub outlives its last client; one that owned a run it does not outlive."""
 
 OUTBOX_BYTES = 1_000_000
 """What may wait for a client: 5 s of the widest waveform."""
@@ -65,6 +65,7 @@ class Client:
         self.numbers = numbers_of(number)
         self.connection = connection
         self.splitter = Splitter(_LONGEST_COMMAND, garbage=False)
+        self.owns_run = False
         self._news = threading.Condition()
         self._outbox = Outbox(OUTBOX_BYTES)
         self._goodbye: str | None = None
@@ -137,12 +138,22 @@ class Hub:
                 else:
                     self._state.wait(left_s)
 
+    @property
+    def ended(self) -> str:
+        """Why it is over; "" where nobody needs it any more, or it is not over."""
+        return self._ended or ""
+
+    @property
+    def met_nobody(self) -> bool:
+        """True where no client has ever been there."""
+        return self._last_number == 0
+
     def say_goodbye(self) -> None:
         """Tell every client why it is over; `run` has returned and the port is closed."""
         with self._state:
             clients = list(self._clients.values())
         for client in clients:
-            client.dismiss(self._ended or "")
+            client.dismiss(self.ended)
         until = time.monotonic() + _FAREWELL_S
         for sender in list(self._senders.values()):
             sender.join(max(0.0, until - time.monotonic()))
@@ -257,7 +268,10 @@ class Hub:
         with self._state:
             del self._clients[client.number], self._senders[client.number]
             if not self._clients:
-                self._empty_until_s = time.monotonic() + LINGER_S
+                # The board stops the motor of whoever closes its port at once, and misses his
+                # heartbeat half a second later.
+                linger_s = 0.0 if client.owns_run else LINGER_S
+                self._empty_until_s = time.monotonic() + linger_s
                 self._state.notify_all()
 
     def _listen(self, client: Client) -> None:
@@ -278,6 +292,10 @@ class Hub:
                 if self._commands.is_full(client.number):
                     client.dismiss(_TOO_FAST)
                     return
+                if command.kind in (wire.RUN, wire.HEARTBEAT):
+                    client.owns_run = True
+                elif command.kind == wire.STOP:
+                    client.owns_run = False
                 stopped |= self._commands.add(client.number, command)
             self._work.notify()
         for number in stopped:
@@ -335,6 +353,8 @@ def main(url: str) -> None:
     try:
         hub.run()
     finally:
+        if hub.ended and hub.met_nobody:
+            print(hub.ended, file=sys.stderr, flush=True)
         place.withdraw(address)
         port.close()
         lock.release()

@@ -4,14 +4,17 @@ that its hub holds, and a file that tells how to reach it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
+import socket
 import stat
 import sys
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +25,8 @@ from wrench.bench.lock import Lock, hold, is_held
 PROTOCOL = 1
 """Between a hub and its clients; another one is told apart by it."""
 
+_OF_NETWORK = ("socket", "rfc2217")
+_LOOPBACK = "127.0.0.1"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _KEY_BYTES = 32
 # What `sun_path` holds on macOS, less its closing zero; Linux has four more.
@@ -72,14 +77,33 @@ def runtime_folder() -> Path:
 
 
 def canonical(url: str) -> str:
-    """One name for a port, whichever of its names it is given by."""
+    """One name for a port, whichever of its names it is given by: of an address, its host's number
+    and its port, without what else a URL may tell pyserial."""
     if "://" in url:
         parts = urlsplit(url)
-        place = parts.netloc.lower()
-        if place.startswith("localhost:"):
-            place = place.replace("localhost", "127.0.0.1", 1)
-        return urlunsplit(parts._replace(netloc=place))
-    return url.upper() if sys.platform == "win32" else os.path.realpath(url)
+        if parts.scheme not in _OF_NETWORK:
+            return urlunsplit(parts)
+        try:
+            return f"{parts.scheme}://{_number_of(parts.hostname or '')}:{parts.port}"
+        except ValueError:
+            return url  # opening it tells what is wrong
+    if sys.platform == "win32":
+        return url.upper().removeprefix("\\\\.\\")
+    return os.path.realpath(url)
+
+
+def _number_of(host: str) -> str:
+    """The number of a host; its name where it has none now, and one number for all those that this
+    computer calls itself by."""
+    with contextlib.suppress(ValueError):
+        return _LOOPBACK if ip_address(host).is_loopback else str(ip_address(host))
+    if host == "localhost":
+        return _LOOPBACK
+    try:
+        found = {ip_address(place[4][0]) for place in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError, ValueError):
+        return host
+    return _LOOPBACK if any(one.is_loopback for one in found) else min(map(str, found))
 
 
 class Place:
@@ -101,6 +125,16 @@ class Place:
         """What a hub that failed has printed; empty, or not there, where none has."""
         return self._folder / f"{self._stem}.err"
 
+    def complaint(self) -> str:
+        """The sentence of a hub that ended before anybody had joined it; "" for none."""
+        try:
+            lines = self.complaints.read_text().splitlines()
+        except OSError:
+            return ""
+        if len(lines) > 1:
+            return f"sharing failed; see {self.complaints}"
+        return lines[0] if lines else ""
+
     @property
     def _lock(self) -> Path:
         return self._folder / f"{self._stem}.lock"
@@ -108,6 +142,10 @@ class Place:
     def hub(self) -> Hub | None:
         """The hub that was there last; it may have gone."""
         return _read(self.entry)
+
+    def is_held(self) -> bool:
+        """True while a hub lives."""
+        return is_held(self._lock)
 
     def hold(self) -> Lock | None:
         """Take the port's lock and clear away what a dead hub has left; None where one lives."""
@@ -158,6 +196,8 @@ def running() -> list[Hub]:
 
 def _read(entry: Path) -> Hub | None:
     try:
-        return Hub(**json.loads(entry.read_text()))
-    except (OSError, ValueError, TypeError):
+        told = json.loads(entry.read_text())
+        # A later version may tell more.
+        return Hub(**{field.name: told[field.name] for field in fields(Hub)})
+    except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wrench.boards import Board, known_boards, load_board
+from wrench.boards import Board, load_board
 from wrench.bootsel import USB, Picoboot, Written, erase_all, open_pipe, write_image
 from wrench.bootsel.picoboot import FLASH_START
 from wrench.bootsel.volume import copy_image, volume_of
 from wrench.deploy import Deployment, deployment
 from wrench.errors import FlashError, LinkError, PortError, RefusedError
 from wrench.flash import FlashReport, enter_bootsel, flash, interpreter, restart
+from wrench.fleet import board_named, look
 from wrench.image import Image, read_uf2
 from wrench.link import Frame, Link
 from wrench.transport import BoardConnection, wait_until_gone
@@ -243,17 +244,9 @@ def board_of(connection: BoardConnection, given: str | Path | None) -> Board:
         return load_board(given)
     if connection.board is not None:
         return load_board(Path(connection.board))
-    if connection.look().link is not None:
-        port = connection.open_link()
-        try:
-            name = Link(port).hello()["board_name"].decode(errors="replace")
-        except LinkError:
-            name = ""
-        finally:
-            port.close()
-        for path in known_boards():
-            if name and path.stem[:24] == name:
-                return load_board(path)
+    board = board_named(look(connection.look()).board_name)
+    if board is not None:
+        return board
     raise FlashError(
         "this board does not say how it is wired; name its file with --board "
         "(`wrench boards list` shows those known)"

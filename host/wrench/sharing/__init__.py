@@ -9,10 +9,11 @@ later one joins it.
 
 The hub (`hub`) is a small process of its own, because the port must not close while anybody uses
 it: the board takes a closed link for an operator who has gone, and trips. So it outlives the
-command that started it, and ends a second after the last one has gone. It holds the port for this
-user alone: clients and hub talk over a socket in a folder that no one else can enter (`place`), and
-prove to each other that they know a key which is kept there (`messages`). What waits for whom, and
-what gives way, is decided in `queues`, without any port or thread.
+command that started it, and ends a second after the last one has gone; at once, where that one
+owned a run: a closed port stops the motor sooner than a heartbeat that is missed. It holds the port
+for this user alone: clients and hub talk over a socket in a folder that no one else can enter
+(`place`), and prove to each other that they know a key which is kept there (`messages`). What waits
+for whom, and what gives way, is decided in `queues`, without any port or thread.
 
 A hub passes on the board's frames, and the clients' commands, whole. It starts and stops nothing
 and sends no heartbeat: a run lives and dies with the client that owns it.

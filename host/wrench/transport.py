@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import serial
 from serial.tools import list_ports
 
-from wrench import sharing
+from wrench import bootsel, sharing
 from wrench.bench import registry
 from wrench.errors import PortError
 from wrench.tcp_port import TcpPort
@@ -56,7 +56,8 @@ class BoardPorts:
 
     `key` stays the same while ports vanish and come back; it is empty for a port that belongs to
     nothing known. `board` is the path of the board's file where the bench tells it.
-    `serial_number` and `location` are those of USB, such as "e6614c311b7e6f35" and "1-1.2".
+    `serial_number` and `location` are those of USB, such as "e6614c311b7e6f35" and "1-1.2". `boot`
+    is the way to the board's boot ROM (`wrench.bootsel`); None while it is not in BOOTSEL.
     """
 
     title: str
@@ -66,6 +67,7 @@ class BoardPorts:
     board: str | None = None
     serial_number: str | None = None
     location: str | None = None
+    boot: str | None = None
 
 
 def attached() -> list[BoardPorts]:
@@ -212,10 +214,12 @@ class BoardConnection:
             return known
         by_number = known.serial_number is not None and self._asked == known.serial_number
         for board in attached():
-            # Who names a board by its number means it wherever it is plugged in.
-            if board.key == known.key or (by_number and board.serial_number == self._asked):
+            # Who names a board by its number means it wherever it is plugged in; in BOOTSEL all
+            # have the same, and only the place tells.
+            here = board.location is not None and board.location == known.location
+            if board.key == known.key or here or (by_number and board.serial_number == self._asked):
                 return board
-        return replace(known, console=None, link=None)
+        return replace(known, console=None, link=None, boot=None)
 
     def open_console(self, timeout_s: float | None = None) -> Port:
         """Open the REPL's port, for this process alone; waits that long for it to appear, by
@@ -262,6 +266,10 @@ class BoardConnection:
     def _explained(self, ports: BoardPorts, url: str | None, error: PortError) -> PortError:
         if url is not None:
             return error
+        if ports.boot is not None:
+            return PortError(
+                f"{self.title} is in BOOTSEL; `wrench flash` installs its image and its firmware"
+            )
         if ports.console is not None:
             return PortError(
                 f"{self.title} shows its console and no link: it is in maintenance, or has no "
@@ -366,7 +374,9 @@ def _names_a_device(port: str) -> bool:
 
 
 def _listed(boards: list[BoardPorts]) -> str:
-    return ", ".join(f"{board.title}: {board.link or board.console}" for board in boards)
+    return ", ".join(
+        f"{board.title}: {board.link or board.console or board.location}" for board in boards
+    )
 
 
 def _attached_now() -> str:
@@ -387,6 +397,7 @@ def _shown(bench: registry.RunningBench) -> BoardPorts:
         bench.link if bench.functions > 1 else None,
         f"bench {bench.pid}",
         bench.board,
+        boot=bench.boot,
     )
 
 
@@ -418,6 +429,10 @@ def _on_usb() -> list[BoardPorts]:
                 location=places[key],
             )
         )
+    for place in bootsel.locations():
+        title = f"the board in BOOTSEL at USB {place}"
+        boot = bootsel.USB + place
+        found.append(BoardPorts(title, None, None, f"usb {place}", location=place, boot=boot))
     return found
 
 

@@ -147,12 +147,13 @@ class Link:
     """A board's link over an open port.
 
     While `owns_run` is set, the heartbeat that keeps the run alive goes out with what comes in, on
-    device time.
+    device time. `received_bytes` counts what has come, frames or not.
     """
 
     def __init__(self, port: Port) -> None:
         self.port = port
         self.decoder = Decoder()
+        self.received_bytes = 0
         self.owns_run = False
         self._waiting: deque[Frame] = deque()
         self._sequence = 0
@@ -180,6 +181,11 @@ class Link:
             f"nothing on {self.port.port} answers as a Wrench board; "
             "is its firmware running? `wrench flash` installs it"
         )
+
+    def post(self, name: str, *values: int) -> int:
+        """Send a command and wait for nothing; returns its number, which the frame `reply` that
+        answers it repeats as `command_sequence`."""
+        return self._send(name, *values)
 
     def command(self, name: str, *values: int) -> None:
         """Send a command and wait for its reply; raises RefusedError with the board's reason,
@@ -317,6 +323,7 @@ class Link:
             if not data:
                 return
             data += self.port.read(self.port.in_waiting)
+            self.received_bytes += len(data)
             for frame in self.decoder.feed(data):
                 self._waiting.append(frame)
                 if (

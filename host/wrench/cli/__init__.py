@@ -13,6 +13,7 @@ from wrench.cli.boards import boards
 from wrench.cli.demo import demo
 from wrench.cli.flash import flash, maintenance
 from wrench.cli.image import image
+from wrench.cli.monitor import monitor
 from wrench.cli.setup import setup
 from wrench.errors import WrenchError
 
@@ -29,8 +30,9 @@ wrench.add_command(image)
 wrench.add_command(bench)
 wrench.add_command(flash)
 wrench.add_command(maintenance)
-for command in (control.run, control.stop, control.reset, control.status, control.monitor):
+for command in (control.run, control.stop, control.reset, control.status):
     wrench.add_command(command)
+wrench.add_command(monitor)
 wrench.add_command(setup)
 
 

@@ -1,4 +1,4 @@
-"""`wrench run`, `stop`, `reset`, `status`, `monitor`: a board over its link."""
+"""`wrench run`, `stop`, `reset`, `status`: a board over its link."""
 
 from __future__ import annotations
 
@@ -66,20 +66,6 @@ def status(port: str | None, as_json: bool) -> None:
     click.echo(readout.line(now, readout.Losses()))
     for line in readout.explained(now):
         click.echo(line)
-
-
-@click.command()
-@PORT
-@click.option("--plain", is_flag=True, help="Lines of text; the default so far.")
-@JSON
-def monitor(port: str | None, plain: bool, as_json: bool) -> None:
-    """Watch a board, a line a second, until Ctrl-C; does not keep its motor running."""
-    del plain
-    losses = readout.Losses()
-    with asked_to_end() as ended, _link(port) as link:
-        for now in operation.statuses(link, 1.0, ended):
-            losses.update(now, link.decoder)
-            click.echo(json.dumps(readout.values(now)) if as_json else readout.line(now, losses))
 
 
 @contextmanager

@@ -146,7 +146,7 @@ class SpeedDialog(ModalScreen[int | None]):
         """The question, a field and what is wrong with the answer."""
         with Vertical(classes="dialog"):
             yield Static(self._text, markup=False)
-            yield Input(f"{self._percent:g}", restrict=r"[0-9.,]*\s*%?", id="speed", compact=True)
+            yield Input(f"{self._percent:g}", restrict=r"[0-9.,]*\s*%?", id="percent", compact=True)
             yield Static("Enter: run    Esc: do nothing", id="wrong", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -197,7 +197,7 @@ class MonitorApp(App[None]):
     .dialog { width: auto; max-width: 96%; height: auto; padding: 0 1; border: round white; }
     .ascii .dialog { border: ascii white; }
     .dialog Static { width: auto; height: auto; }
-    .dialog Input { width: 20; }
+    .dialog Input { width: 20; height: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "axis", show=False),
@@ -338,16 +338,12 @@ class ControlApp(MonitorApp):
             self._say("the board is not there", styles.BAD)
             return
         whose = panels.owner(self.watch_board)
-        text = (
-            f"Run at which speed, in % of rated speed? The ceiling is {100 * status.ceiling:g} %."
-        )
+        text = f"Run at how many % of rated speed? The ceiling is {100 * status.ceiling:g} %.\n"
         if status.turning and not self.watch_board.report.owns_run:
-            text += (
-                f"\nWhat is on now is {whose}: with a speed from here this monitor takes it over."
-            )
+            text += f"What is on now is {whose}; this monitor takes it over.\n"
         text += (
-            "\nThe run is this monitor's: it sends the heartbeat, and when it ends, however it "
-            "ends,\nthe motor stops."
+            "The run is this monitor's: it sends the heartbeat, and when the\n"
+            "monitor ends, however it ends, the motor stops.\n"
         )
         asked = self._target() if status.turning else 0
         percent = (asked or round(1000 * status.ceiling)) / 10

@@ -286,7 +286,7 @@ def peak(watch: Watch, view: View, width: int, height: int) -> list[Text]:
         height,
         points=watch.peak,
         protection="acceleration peak",
-        name="Acceleration",
+        name="Acceleration peak",
         unit="g",
     )
 
@@ -311,9 +311,8 @@ def _trend(
     top = 1.08 * max([highest, *(level.value for level in levels)]) or 1.0
     now = points[-1][1] if points else None
     shown = "-" if now is None else f"{now:.2f} {unit}"
-    what = "peak, worst axis" if unit == "g" else "worst axis"
     note = f"{view.span_s / 60:.0f} min" if width >= 40 else ""
-    heading = f"{name}, {what}: {shown}" if width >= _NAMED_WIDTH else f"{name} {shown}"
+    heading = f"{name}, worst axis: {shown}" if width >= _NAMED_WIDTH else f"{name} {shown}"
     lines = graph(
         seen,
         inner,
@@ -631,8 +630,9 @@ def keys(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     commands = [("s", "stop"), ("r", "run"), ("+-", "speed"), ("x", "reset"), ("c", "capture")]
     looks = [("a", "axis"), ("t", "trend"), ("p", "pause"), ("?", "help"), ("q", "quit")]
     line = Text(" ")
+    gap = "  " if width >= 100 else " "
     for key, what in (commands if view.control else []) + looks:
-        line.append(key, style=styles.TITLE).append(f" {what}  ", style=styles.FAINT)
+        line.append(key, style=styles.TITLE).append(f" {what}{gap}", style=styles.FAINT)
     return [fit(line, width)]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 _RATE_OVER_S = 2.0
 # Six bytes a sample and axis triple; head, fields, CRC and coding add up to a third to a block.
 _BYTES_A_SAMPLE = 6 * 1.35
-_ROOM = 1.2
 _LATE_S = 1.0
 _DROPPED_AT_MOST = 3
 _JUDGED_EVERY_S = 1.0
@@ -39,9 +38,9 @@ class Rate:
 class WaveformGate:
     """Whether to ask the board for its waveform. Times are seconds of the clock.
 
-    Before the first question a burst of known size is sent for, and the pace at which it comes
-    tells what the link carries. What passes that is tried, and given up where questions are
-    answered late or the board drops frames; then it is tried again, less and less often.
+    First a little of it is asked for, for a tenth of a second. Where that comes as fast as it was
+    sent, the waveform is turned on, and off again where answers become late or the board drops
+    frames; then it is tried again, less and less often.
 
     Parameters:
         rate_hz: samples a second that the board would send.
@@ -58,21 +57,18 @@ class WaveformGate:
         self._dropped = 0
 
     def due(self, now_s: float) -> bool:
-        """Whether the link should be measured (again)."""
+        """Whether it should be tried (again)."""
         return not self.on and now_s >= self._retry_s
 
-    def measured(
-        self, now_s: float, bytes_per_s: float, usual_bytes_per_s: float, dropped_frames: int
-    ) -> bool:
-        """The link carries at least `bytes_per_s`, of which everything else takes
-        `usual_bytes_per_s`; True where the waveform is to be asked for. `dropped_frames` as in
-        `judge`.
+    def tried(self, now_s: float, carried_bytes_per_s: float | None, dropped_frames: int) -> bool:
+        """A little waveform has come: as fast as it was sent (None), or late, at that many bytes a
+        second. True where it is to be asked for. `dropped_frames` as in `judge`.
         """
-        if bytes_per_s < _ROOM * (self.needs_bytes_per_s + usual_bytes_per_s):
+        if carried_bytes_per_s is not None:
             self._refuse(
                 now_s,
-                f"the link carries {bytes_per_s / 1000:.1f} kB/s; with the waveform it would be "
-                f"{(self.needs_bytes_per_s + usual_bytes_per_s) / 1000:.0f}",
+                f"the link carries {carried_bytes_per_s / 1000:.1f} kB/s, and the waveform alone "
+                f"takes {self.needs_bytes_per_s / 1000:.0f}",
             )
             return False
         self.on, self.refusal = True, ""

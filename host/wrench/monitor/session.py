@@ -45,9 +45,9 @@ _STREAM_AGAIN_S = 3.0
 _BEYOND_ALL = 0x3FFF_FFFF  # a sequence that no event reaches
 _FRAMES_A_TURN = 1024
 _HELD_AT_MOST = 4096
-_BURST = 12
-_BURST_SHOWS_S = 0.06  # what comes closer together may have waited for this program
-_FAST = 1e9
+_TRIAL_BYTES = 2500
+_TRIAL_S = (0.02, 0.12)
+_TRIAL_LATE_S = 0.1  # what comes closer together may have waited for this program
 _RUN_SHOWS_US = 1_000_000
 _DROPPABLE = ("status", "features", "waveform")
 
@@ -125,11 +125,31 @@ class _Asked:
 
 
 @dataclass
-class _Burst:
-    """Answers asked for at once, to see at what pace they come."""
+class _Trial:
+    """A little waveform, to see whether it comes as fast as the board sends it."""
 
-    left: set[int]
-    first: tuple[float, int] | None = None
+    on: int
+    off: int | None = None
+    off_s: float | None = None
+    blocks: list[tuple[float, int, int]] = field(default_factory=list)
+    """Seconds of the clock, device time in us, bytes that had come."""
+
+    @property
+    def late_s(self) -> float:
+        """How much farther apart the blocks came than they were sent."""
+        if not self.blocks:
+            return 0.0
+        first_s, first_us, _ = self.blocks[0]
+        return max(
+            came_s - first_s - (time_us - first_us) / 1e6 for came_s, time_us, _ in self.blocks
+        )
+
+    @property
+    def bytes_per_s(self) -> float:
+        """At what pace they came."""
+        first_s, _, first = self.blocks[0]
+        last_s, _, last = self.blocks[-1]
+        return (last - first) / max(last_s - first_s, 1e-3)
 
 
 class Session:
@@ -166,7 +186,6 @@ class Session:
         # The thread's own.
         self._link: Link | None = None
         self._ever = False
-        self._boot_count = 0
         self._told_reason = ""
         self._retry_s = 0.0
         self._past = Losses()
@@ -179,10 +198,12 @@ class Session:
         self._question: int | None = None
         self._ping: tuple[int, float] | None = None
         self._ping_s = 0.0
+        self._pinged = 0
+        self._time_us = 0
         self._latency_s: float | None = None
         self._came_s = self._clock()
         self._rate = Rate()
-        self._burst: _Burst | None = None
+        self._trial: _Trial | None = None
         self._gate: WaveformGate | None = None
         self._streamed_s = self._clock()
         self._target = 0
@@ -284,7 +305,6 @@ class Session:
         self._questions.extend(("get_levels", (wire.FAULTS.index(it),)) for it in LEVELS_SHOWN)
         self._questions.append(("read_log", (_BEYOND_ALL,)))
         self._told_reason = ""
-        self._boot_count = greeting["boot_count"]
         self._put(Connected(greeting, self._ever))
         self._ever = True
 
@@ -376,23 +396,22 @@ class Session:
             if frame is None:
                 break
             self._came_s = self._clock()
+            if frame.time_us < self._time_us:
+                raise LinkError("the board was reset")
+            self._time_us = frame.time_us
             self._losses.update(frame, link.decoder)
             if frame.name == "reply":
                 self._replied(frame)
                 continue
             if frame.name == "waveform":
                 self._streamed_s = self._came_s
+                if self._trial:
+                    self._trial.blocks.append((self._came_s, frame.time_us, link.received_bytes))
+                    continue
             elif frame.name == "status":
                 self._follow_run(frame)
             elif frame.name == "log":
                 self._read_on(frame)
-            elif frame.name == "greeting":
-                self._hear_of_restart(frame)
-                continue
-            elif frame.name == "event" and frame["code"] == "levels":
-                fault = frame["detail"] >> 2
-                if fault < len(wire.FAULTS) and wire.FAULTS[fault] in LEVELS_SHOWN:
-                    self._questions.append(("get_levels", (fault,)))
             self._put(frame)
             if self._commands:
                 break  # a stop does not wait until everything is read
@@ -410,8 +429,8 @@ class Session:
             self._latency_s, self._ping = self._clock() - self._ping[1], None
         if self._question == sequence:
             self._question = None
-        if self._burst:
-            self._time_burst(sequence)
+        if self._trial:
+            self._tried(sequence, done)
         if asked.name == "run":
             if done:
                 self._target = asked.values[0]
@@ -429,12 +448,6 @@ class Session:
         if log["first"] == _BEYOND_ALL and log["newest"] >= log["oldest"]:
             first = max(log["oldest"], log["newest"] + 1 - EVENTS_READ)
             self._questions.append(("read_log", (first,)))
-
-    def _hear_of_restart(self, greeting: Frame) -> None:
-        """An answer to a question of ours; only another boot is news."""
-        if greeting["boot_count"] != self._boot_count:
-            self._boot_count = greeting["boot_count"]
-            self._put(Connected(greeting, again=True))
 
     def _follow_run(self, status: Frame) -> None:
         """A run that this session owns has ended where the board says so."""
@@ -471,7 +484,11 @@ class Session:
             self._question = self._send(name, values, by_user=False)
         elif self._ping is None and now_s >= self._ping_s:
             self._ping_s = now_s + _ASK_EVERY_S
-            self._ping = (self._send("hello", (), by_user=False), now_s)
+            # Not `hello`: its long answer can delay a control tick of a board that runs.
+            protection = LEVELS_SHOWN[self._pinged % len(LEVELS_SHOWN)]
+            self._pinged += 1
+            number = wire.FAULTS.index(protection)
+            self._ping = (self._send("get_levels", (number,), by_user=False), now_s)
         self._mind_the_waveform(now_s)
 
     def _unanswered(self, sequence: int, asked: _Asked) -> None:
@@ -480,10 +497,8 @@ class Session:
             self._question = None
         if self._ping and self._ping[0] == sequence:
             self._ping = None
-        if self._burst:
-            self._burst.left.discard(sequence)
-            if not self._burst.left:
-                self._burst = None
+        if self._trial and sequence in (self._trial.on, self._trial.off):
+            self._trial = None
         if asked.by_user:
             reason = f"the board has not answered for {_ANSWER_S:g} s"
             self._put(Answer(asked.name, asked.values, reason))
@@ -500,7 +515,7 @@ class Session:
     def _mind_the_waveform(self, now_s: float) -> None:
         gate = self._gate
         if gate is None or not self._wants_waveform or self._questions or self._question:
-            return
+            return  # a link that is measured carries nothing out of the ordinary
         if gate.on:
             waited = now_s - self._ping[1] if self._ping else 0.0
             late_s = max(waited, self._latency_s or 0.0)
@@ -508,29 +523,31 @@ class Session:
                 self._send("stream", (0,), by_user=False)
             elif now_s - self._streamed_s > _STREAM_AGAIN_S:
                 self._stream(now_s)  # somebody else has turned it off
-        elif self._burst is None and gate.due(now_s):
-            self._burst = _Burst(
-                {self._send("hello", (), by_user=False) for _ in range(_BURST)},
-            )
+        elif self._trial is None:
+            if gate.due(now_s):
+                self._trial = _Trial(self._send("stream", (1,), by_user=False))
+        elif self._trial.off_s is not None and now_s >= self._trial.off_s:
+            self._trial.off_s = None
+            self._trial.off = self._send("stream", (0,), by_user=False)
 
-    def _time_burst(self, sequence: int) -> None:
-        burst, link, gate = self._burst, self._link, self._gate
-        assert burst is not None
-        assert link is not None
+    def _tried(self, sequence: int, done: bool) -> None:
+        """Replies to a trial's two commands: between them its blocks come, in order."""
+        trial, gate = self._trial, self._gate
+        assert trial is not None
         assert gate is not None
-        if sequence not in burst.left:
-            return
-        burst.left.discard(sequence)
-        now_s, came = self._clock(), link.received_bytes
-        if burst.first is None:
-            burst.first = (now_s, came)
-        if burst.left:
-            return
-        self._burst = None
-        took_s = now_s - burst.first[0]
-        pace = (came - burst.first[1]) / took_s if took_s > _BURST_SHOWS_S else _FAST
-        if gate.measured(now_s, pace, self._rate.bytes_per_s, self._losses.frames):
-            self._stream(now_s)
+        now_s = self._clock()
+        if sequence == trial.on:
+            if not done:
+                self._trial = None
+                return
+            least_s, most_s = _TRIAL_S
+            trial.off_s = now_s + min(most_s, max(least_s, _TRIAL_BYTES / gate.needs_bytes_per_s))
+        elif sequence == trial.off:
+            self._trial = None
+            late = trial.late_s > _TRIAL_LATE_S
+            carried = trial.bytes_per_s if late else None
+            if gate.tried(now_s, carried, self._losses.frames):
+                self._stream(now_s)
 
     def _stream(self, now_s: float) -> None:
         self._streamed_s = now_s

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wrench.monitor.app import ControlApp, MonitorApp
 from wrench.monitor.session import Session
-from wrench.monitor.symbols import symbols_for
+from wrench.monitor.symbols import Symbols, symbols_for
 
 
 def show(
@@ -18,12 +18,14 @@ def show(
     control: bool = True,
     folder: Path | None = None,
     ended: Callable[[], bool] = lambda: False,
+    symbols: Symbols | None = None,
 ) -> bool:
     """Show a started session until the user quits; stops a run that it owns, and ends it.
 
-    Returns whether a run of its own was stopped at the end.
+    `symbols` are those that this terminal can show, unless given. Returns whether a run of its own
+    was stopped at the end.
     """
-    symbols = symbols_for(sys.stdout.encoding, os.environ)
+    symbols = symbols or symbols_for(sys.stdout.encoding, os.environ)
     app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder, ended=ended)
     try:
         app.run(mouse=False)

@@ -1,0 +1,114 @@
+"""The same screen in a browser on this computer, by textual-serve.
+
+Each page that is opened is a process of its own (`python -m wrench.monitor`); it ends with the
+page, and a run that it owns with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from textual_serve.server import Server
+
+from wrench.errors import WrenchError
+
+HOST = "127.0.0.1"
+_COOKIE = "wrench-monitor"
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class WebError(WrenchError):
+    """The page cannot be served."""
+
+
+def serve(
+    port: str | None, *, web_port: int, control: bool, folder: Path, say: Callable[[str], None]
+) -> None:
+    """Serve the screen of the board at `port` on 127.0.0.1 until Ctrl-C. Raises WebError."""
+    arguments = [sys.executable, "-m", "wrench.monitor", "--captures", str(folder)]
+    if port is not None:
+        arguments += ["--port", port]
+    if control:
+        arguments.append("--control")
+    try:
+        _Pages(_command(arguments), web_port, control=control, say=say).serve()
+    except OSError as error:
+        raise WebError(
+            f"cannot serve on {HOST}:{web_port} ({error.strerror or error}); "
+            "choose another with --web-port"
+        ) from error
+
+
+def _command(arguments: list[str]) -> str:
+    """For the shell that textual-serve starts it with."""
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(arguments)
+    return f"exec {shlex.join(arguments)}"
+
+
+class _Pages(Server):
+    """Lets in who this computer's own browser is: a page of another origin, or a name that leads
+    here by a trick of DNS, would otherwise reach a motor. With control, a key that only the printed
+    address has is asked for as well, so that no other user of the computer can.
+    """
+
+    def __init__(
+        self, command: str, port: int, *, control: bool, say: Callable[[str], None]
+    ) -> None:
+        super().__init__(
+            command,
+            HOST,
+            port,
+            "wrench monitor",
+            templates_path=Path(__file__).with_name("web_page"),
+        )
+        self._say = say
+        self._key = secrets.token_urlsafe(16) if control else ""
+        self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+
+    def initialize_logging(self) -> None:
+        """What goes wrong, and nothing else."""
+        logging.basicConfig(level="ERROR", format="wrench: %(message)s")
+
+    async def on_startup(self, app: web.Application) -> None:
+        """Say where the page is."""
+        address = f"http://{HOST}:{self.port}/" + (f"?key={self._key}" if self._key else "")
+        what = (
+            "with the keys that command the board: keep the address to yourself"
+            if self._key
+            else "read-only"
+        )
+        self._say(f"{address}  ({what})")
+        self._say("Ctrl-C ends it.")
+
+    async def _make_app(self) -> web.Application:
+        app = await super()._make_app()
+        app.middlewares.append(self._guard())
+        return app
+
+    def _guard(self):
+        @web.middleware
+        async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            origin = request.headers.get("Origin")
+            if request.host not in self._hosts or (
+                origin is not None and urlsplit(origin).netloc not in self._hosts
+            ):
+                raise web.HTTPForbidden(text="only a page of this computer's own is let in")
+            given = request.query.get("key") or request.cookies.get(_COOKIE, "")
+            known = not self._key or secrets.compare_digest(given, self._key)
+            if not known and not request.path.startswith("/static/"):
+                raise web.HTTPForbidden(text="open the address that `wrench monitor` has printed")
+            response = await handler(request)
+            if self._key and request.path == "/":
+                response.set_cookie(_COOKIE, self._key, httponly=True, samesite="Strict")
+            return response
+
+        return guard

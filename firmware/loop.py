@@ -82,8 +82,6 @@ class Loop:
         """Until maintenance is asked for."""
         control = self.control
         sampler = self.sampler
-        engine = self.source.engine
-        pump = engine.pump if self.source.is_analog else None
         counts = sampler.counts
         drain = sampler.drain
         count = sleep_rp2.count
@@ -97,8 +95,6 @@ class Loop:
         seen = count()
         while not self.leaving:
             control.loop_came_round = True
-            if pump:
-                pump()
             first = drain()
             while first >= 0:
                 last = features.taken + block >= features.window_samples

@@ -80,9 +80,16 @@ class Rig:
     """
 
     def __init__(
-        self, board: Board, content: bytes, condition: str = "healthy", step_ns: int = STEP_NS
+        self,
+        board: Board,
+        content: bytes,
+        condition: str = "healthy",
+        step_ns: int = STEP_NS,
+        flash_times_ns: dict[str, int] | None = None,
     ):
-        assembly = assemble(board, content, condition=condition, step_ns=step_ns)
+        assembly = assemble(
+            board, content, condition=condition, step_ns=step_ns, flash_times_ns=flash_times_ns
+        )
         self._step_s = step_ns / 1e9
         self.board = board
         self.bench = assembly.bench
@@ -97,11 +104,13 @@ class Rig:
         self._holding: list[Callable[[], None]] = []
         self._edges_s: list[float] = []
         self.fell_s: float | None = None  # when the driver was disabled, if it is
+        self.flash_writes: list[tuple[str, float, float]] = []  # as in `StepSeen`, all of them
         self.bench.on_step.append(self._watch)
         self.machine.on_reading.append(self._feel)
 
     # -- what the pins and the shaft did -------------------------------------------------
     def _watch(self, seen: StepSeen) -> None:
+        self.flash_writes += seen.flash_writes
         duty = self._duty(seen)
         self.highest_duty = max(self.highest_duty, duty)
         motor = self.board.motor

@@ -162,7 +162,7 @@ CASES = (
     Case(
         "backwards current",
         "over-current",
-        lambda rig: rig.machine.offset_current(-5.5),
+        lambda rig: rig.machine.offset_current(-6.0),
         0.03,
         lambda rig: rig.machine.offset_current(0.0),
         stays=False,

@@ -312,6 +312,8 @@ def _trend(
     now = points[-1][1] if points else None
     shown = "-" if now is None else f"{now:.2f} {unit}"
     note = f"{view.span_s / 60:.0f} min" if width >= 40 else ""
+    if protection not in watch.levels and watch.status and watch.status.turning and width >= 40:
+        note = f"levels are read at rest, {note}"
     heading = f"{name}, worst axis: {shown}" if width >= _NAMED_WIDTH else f"{name} {shown}"
     lines = graph(
         seen,

@@ -11,7 +11,9 @@ _BYTES_A_SAMPLE = 6 * 1.35
 _LATE_S = 1.0
 _DROPPED_AT_MOST = 3
 _JUDGED_EVERY_S = 1.0
-_RETRY_S, _RETRY_AT_MOST_S = 60.0, 900.0
+_TOO_SLOW = 0.5
+_RETRY_S, _RETRY_AFTER_HARM_S, _RETRY_AT_MOST_S = 30.0, 300.0, 1200.0
+_PROBATION_S = 10.0
 
 
 @dataclass
@@ -54,6 +56,7 @@ class WaveformGate:
         self._wait_s = _RETRY_S
         self._retry_s = 0.0
         self._judge_s = 0.0
+        self._on_s = 0.0
         self._dropped = 0
 
     def due(self, now_s: float) -> bool:
@@ -63,15 +66,20 @@ class WaveformGate:
     def tried(self, now_s: float, carried_bytes_per_s: float | None, dropped_frames: int) -> bool:
         """A little waveform has come: as fast as it was sent (None), or late, at that many bytes a
         second. True where it is to be asked for. `dropped_frames` as in `judge`.
+
+        A board that is slower than its clock says, as an emulated one can be, is late too: only
+        what is far too slow is the link's doing for sure.
         """
-        if carried_bytes_per_s is not None:
+        if carried_bytes_per_s is not None and (
+            carried_bytes_per_s < _TOO_SLOW * self.needs_bytes_per_s
+        ):
             self._refuse(
                 now_s,
                 f"the link carries {carried_bytes_per_s / 1000:.1f} kB/s, and the waveform alone "
                 f"takes {self.needs_bytes_per_s / 1000:.0f}",
             )
             return False
-        self.on, self.refusal = True, ""
+        self.on, self.refusal, self._on_s = True, "", now_s
         self._judge_s = now_s + _JUDGED_EVERY_S
         self._dropped = dropped_frames
         return True
@@ -90,10 +98,18 @@ class WaveformGate:
         self._dropped = dropped_frames
         self._judge_s = now_s + _JUDGED_EVERY_S
         if latency_s > _LATE_S:
-            self._refuse(now_s, f"with it the link is {latency_s:.1f} s late")
+            self._harms(now_s, f"with it the link was {latency_s:.1f} s late")
         elif new > _DROPPED_AT_MOST:
-            self._refuse(now_s, "with it the board has to drop frames")
+            self._harms(now_s, "with it the board had to drop frames")
         return self.on
+
+    def on_probation(self, now_s: float) -> bool:
+        """Whether it has been turned on lately, and answers should be looked at closely."""
+        return self.on and now_s - self._on_s < _PROBATION_S
+
+    def _harms(self, now_s: float, reason: str) -> None:
+        self._wait_s = max(self._wait_s, _RETRY_AFTER_HARM_S)
+        self._refuse(now_s, reason)
 
     def _refuse(self, now_s: float, reason: str) -> None:
         self.on, self.refusal = False, reason

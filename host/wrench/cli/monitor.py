@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wrench.cli.options import JSON, PORT, Duration
 from wrench.cli.signals import asked_to_end
+
+if TYPE_CHECKING:
+    from wrench.monitor.session import Session
 
 
 @click.command()
@@ -67,17 +71,17 @@ def monitor(
     else:
         from wrench.monitor.show import show  # noqa: PLC0415  (textual takes its time)
 
-        session = _session(port, waveform=True)
+        session = _session(port, for_screen=True)
         with asked_to_end() as ended:
             if show(session, folder=folder, ended=ended):
                 click.echo("the motor is stopped")
 
 
-def _session(port: str | None, *, waveform: bool):
+def _session(port: str | None, *, for_screen: bool) -> Session:
     """A started session whose board has answered. Raises PortError, LinkError."""
     from wrench.monitor.session import Session, board_opener  # noqa: PLC0415  (numpy)
 
-    session = Session(board_opener(port), waveform=waveform)
+    session = Session(board_opener(port), for_screen=for_screen)
     session.connect()
     session.start()
     return session
@@ -86,7 +90,7 @@ def _session(port: str | None, *, waveform: bool):
 def _print(port: str | None, as_json: bool, every_s: float | None) -> None:
     from wrench.monitor.lines import print_lines, print_objects  # noqa: PLC0415
 
-    session = _session(port, waveform=False)
+    session = _session(port, for_screen=False)
     try:
         with asked_to_end() as ended:
             if as_json:

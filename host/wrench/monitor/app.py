@@ -13,6 +13,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.driver import Driver
 from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -30,29 +31,30 @@ _TICK_S = 0.05
 _SHARE = 12
 _STEP_PERMILLE = 50
 _ASKED_LATELY_S = 1.5
-_BOXED_HEIGHT, _WIDE_WIDTH, _TALL_HEIGHT = 34, 120, 44
+_BOXED_HEIGHT, _TALL_HEIGHT = 34, 44
+_WIDE_WIDTH, _WIDEST_WIDTH = 120, 170
 
-_HELP = """\
-Speed     command: what the limits leave of the speed asked for, in % of rated speed; duty: of
-          the PWM. The mark is the derate cap of the board file, which nothing here can raise.
-Velocity  RMS of the worst axis in mm/s; acceleration: greatest peak of the worst axis in g.
-          Alarm, limit and trip are the board's levels.
-Waveform  one axis, its mean removed. Spectrum: amplitudes of acceleration, Hann window.
-Link      frame age: how old the newest frame is, at most; latency: what an answer takes.
-Lost      samples the sensor lost; frames missing (gone on the way), bad (wrong CRC), dropped
-          (the board had no room for them). All since this monitor began.
-"""
 _LOOK_KEYS = """\
-a  next axis of waveform and spectrum      t  length of the trends: 1, 10, 60 min
-p  pause the picture, not the link         ?  this help
-q  quit
+a  next axis of waveform and spectrum   t  trends over 1, 10, 60 min
+p  pause the picture, not the link      ?  this help   q  quit
 """
 _CONTROL_KEYS = """\
 s, space  stop the motor, at once, from anywhere
-r         start a run, or ask for another speed; the run is this monitor's: it sends the
-          heartbeat, and when it ends, however it ends, the motor stops
-+  -      5 % faster, slower            x  reset a trip whose cause has gone
-c         write the waveform of the last 10 s to a file (.npz)
+r  run, or ask for another speed. The run is this monitor's: it sends
+   the heartbeat; when it ends, however it ends, the motor stops.
++  -  5 % faster, slower           x  reset a trip whose cause has gone
+c  write the last 10 s of waveform to a file (.npz)
+"""
+_HELP = """\
+Speed     command: what the limits leave of the speed asked for, in % of
+          rated speed; duty: of the PWM. The mark is the derate cap.
+Velocity  RMS of the worst axis. Acceleration: peak of the worst axis.
+          Alarm, limit and trip are the board's levels.
+Waveform  one axis, its mean removed. Spectrum: amplitudes, Hann window.
+Link      age of the newest frame, at most; latency of an answer.
+Lost      samples by the sensor; frames missing on the way (m), bad, with
+          a wrong CRC (b), dropped for want of room by the board (d);
+          all since this monitor began.
 """
 
 
@@ -185,13 +187,14 @@ class MonitorApp(App[None]):
     #middle { height: 5fr; }
     #lower { height: 5; }
     #by-axis, #link, #small { display: none; }
+    .boxed #news { height: 2; }
     .tall #news { height: 3; }
     .boxed #lower { height: 10; }
     .tall #lower { height: 14; }
     .wide #readings { width: 34; }
     .wide #by-axis { display: block; width: 46; }
-    .wide.boxed #link { display: block; width: 46; }
-    .wide.boxed #link-line { display: none; }
+    .widest.boxed #link { display: block; width: 46; }
+    .widest.boxed #link-line { display: none; }
     .tiny Panel, .tiny Horizontal { display: none; }
     .tiny #small { display: block; }
     .dialog { width: auto; max-width: 96%; height: auto; padding: 0 1; border: round white; }
@@ -214,8 +217,9 @@ class MonitorApp(App[None]):
         *,
         folder: Path | None = None,
         ended: Callable[[], bool] = lambda: False,
+        driver_class: type[Driver] | None = None,
     ) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__(driver_class=driver_class, ansi_color=True)
         self._session = session
         self._ended = ended
         self.folder = folder or Path()
@@ -260,6 +264,7 @@ class MonitorApp(App[None]):
         screen.set_class(height >= _BOXED_HEIGHT, "boxed")
         screen.set_class(height >= _TALL_HEIGHT, "tall")
         screen.set_class(width >= _WIDE_WIDTH, "wide")
+        screen.set_class(width >= _WIDEST_WIDTH, "widest")
         self.call_after_refresh(self.draw, anyhow=True)
 
     def tick(self) -> None:
@@ -302,7 +307,7 @@ class MonitorApp(App[None]):
     def action_help(self) -> None:
         """Keys, and what the panels show."""
         keys = (_CONTROL_KEYS if self.CONTROL else "") + _LOOK_KEYS
-        text = f"{keys}\n{_HELP}\nAny key closes this."
+        text = f"{keys}\n{_HELP}Any key closes this."
         self.push_screen(Dialog(text, self.view.symbols, any_key=True))
 
     def action_leave(self) -> None:

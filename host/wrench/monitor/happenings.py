@@ -27,7 +27,6 @@ _QUANTITIES = {
     "sensor silent": (1, "{:.0f} ms"),
     "sensor stuck": (1, "{:.0f} ms"),
     "samples lost": (1, "{:.0f} in a second"),
-    "link lost": (1, "{:.0f} ms since the last heartbeat"),
 }
 
 

@@ -217,7 +217,11 @@ def news(watch: Watch, view: View, width: int, height: int) -> list[Text]:
 def _news(watch: Watch, view: View) -> list[Text]:
     return [
         Text(view.symbols.fold(text), style=style)
-        for text, style in [*_messages(watch), *_state(watch)]
+        for text, style in (
+            [*_messages(watch), *_state(watch)]
+            if watch.live
+            else [*_state(watch), *_messages(watch)]
+        )
     ]
 
 

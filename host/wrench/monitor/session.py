@@ -157,7 +157,8 @@ class Session:
 
     Parameters:
         open_port: opens the board's link; raises PortError. Called again whenever the link is lost.
-        waveform: ask for the raw waveform where the link carries it.
+        for_screen: ask for what a screen shows besides what the board sends by itself: levels, the
+            black box's last events, and the raw waveform where the link carries it.
         patience_s: how long the screen may stand still before a run that it owns is stopped.
     """
 
@@ -165,12 +166,12 @@ class Session:
         self,
         open_port: Callable[[], Port],
         *,
-        waveform: bool = False,
+        for_screen: bool = False,
         patience_s: float = _SCREEN_STANDS_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_port = open_port
-        self._wants_waveform = waveform
+        self._for_screen = for_screen
         self._patience_s = patience_s
         self._clock = clock
         self._thread: threading.Thread | None = None
@@ -303,8 +304,9 @@ class Session:
         self._losses = Losses()
         self._link = link
         self._gate = WaveformGate(greeting["sample_rate_hz"])
-        self._levels_due.extend(wire.FAULTS.index(it) for it in LEVELS_SHOWN)
-        self._questions.append(("read_log", (_BEYOND_ALL,)))
+        if self._for_screen:
+            self._levels_due.extend(wire.FAULTS.index(it) for it in LEVELS_SHOWN)
+            self._questions.append(("read_log", (_BEYOND_ALL,)))
         self._told_reason = ""
         self._put(Connected(greeting, self._ever))
         self._ever = True
@@ -519,7 +521,7 @@ class Session:
 
     def _mind_the_waveform(self, now_s: float) -> None:
         gate = self._gate
-        if gate is None or not self._wants_waveform or self._questions or self._question:
+        if gate is None or not self._for_screen or self._questions or self._question:
             return  # a link that is measured carries nothing out of the ordinary
         if gate.on:
             waited = now_s - self._ping[1] if self._ping else 0.0

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from textual.driver import Driver
+
 from wrench.monitor.app import ControlApp, MonitorApp
 from wrench.monitor.session import Session
 from wrench.monitor.symbols import Symbols, symbols_for
@@ -19,14 +21,16 @@ def show(
     folder: Path | None = None,
     ended: Callable[[], bool] = lambda: False,
     symbols: Symbols | None = None,
+    driver_class: type[Driver] | None = None,
 ) -> bool:
     """Show a started session until the user quits; stops a run that it owns, and ends it.
 
-    `symbols` are those that this terminal can show, unless given. Returns whether a run of its own
-    was stopped at the end.
+    `symbols` and `driver_class` are what this terminal needs, unless given. Returns whether a run
+    of its own was stopped at the end.
     """
     symbols = symbols or symbols_for(sys.stdout.encoding, os.environ)
-    app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder, ended=ended)
+    kind = ControlApp if control else MonitorApp
+    app = kind(session, symbols, folder=folder, ended=ended, driver_class=driver_class)
     try:
         app.run(mouse=False)
     finally:

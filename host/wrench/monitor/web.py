@@ -6,6 +6,7 @@ page, and a run that it owns with it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import shlex
@@ -73,6 +74,7 @@ class _Pages(Server):
         self._say = say
         self._key = secrets.token_urlsafe(16) if control else ""
         self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+        self._open: set[asyncio.Task[object]] = set()
 
     def initialize_logging(self) -> None:
         """What goes wrong, and nothing else."""
@@ -88,6 +90,21 @@ class _Pages(Server):
         )
         self._say(f"{address}  ({what})")
         self._say("Ctrl-C ends it.")
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        """Close the pages, which end their screens; they would be waited for else."""
+        for page in self._open:
+            page.cancel()
+
+    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        """A page is open for as long as this runs."""
+        page = asyncio.current_task()
+        assert page is not None
+        self._open.add(page)
+        try:
+            return await super().handle_websocket(request)
+        finally:
+            self._open.discard(page)
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()

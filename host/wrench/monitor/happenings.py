@@ -103,4 +103,4 @@ def _about(fault: str, value: int) -> str:
 
 
 def _name(names: tuple[str, ...], number: int) -> str:
-    return names[number] if number < len(names) else f"unknown {number}"
+    return names[number] if 0 <= number < len(names) else f"unknown {number}"

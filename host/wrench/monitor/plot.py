@@ -92,7 +92,7 @@ def spectrum_lines(
     full = len(symbols.levels) - 1
     fills = np.clip(np.rint(highest / top * rows * full), 0, rows * full).astype(int)
     mark = np.array(list(symbols.levels))
-    labels = {0: f"{1000 * top:.3g} mg", rows - 1: "0"}
+    labels = {0: f"{top:.3g} g" if top >= 1.0 else f"{1000 * top:.3g} mg", rows - 1: "0"}
     lines: list[Text] = []
     for row in range(rows):
         parts = np.clip(fills - (rows - 1 - row) * full, 0, full)

@@ -470,7 +470,7 @@ class Session:
             link.owns_run = False
             self._run_us = None
             if mode != "tripped":
-                self._put(Told("the run was ended at the board"))
+                self._put(Told("the run was ended at the board, or by another host"))
 
     # -- what is to be done between frames -------------------------------------------------
     def _attend(self) -> None:
@@ -604,10 +604,10 @@ class Session:
         if link is None:
             return
         with contextlib.suppress(WrenchError):
-            if self._gate and self._gate.on:
-                link.post("stream", 0)
             if link.owns_run or self._stopping_s is not None:
                 self._send("stop", (), by_user=False)
+            if self._trial or (self._gate and self._gate.on):
+                link.post("stream", 0)
             until = self._clock() + _ENDING_S
             while self._stopping_s is not None and self._clock() < until:
                 self._read()

@@ -134,7 +134,12 @@ def test_every_panel_can_be_drawn_before_anything_is_known(name: str) -> None:
 # ---- speed and its reasons -------------------------------------------------------------------
 def test_speed_stands_against_the_cap_with_its_limit(scene: Scene) -> None:
     shown = scene.text("speed", 100, 4)
-    for words in ("running, held by the derate cap", "70.0 %", "derate cap 70 %", "shaft 2,100 rpm"):
+    for words in (
+        "running, held by the derate cap",
+        "70.0 %",
+        "derate cap 70 %",
+        "shaft 2,100 rpm",
+    ):
         assert words in shown
 
 

@@ -14,7 +14,7 @@ from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, VirtualBench
 from wrench.blackbox import Event
 from wrench.boards import Board, load_board
 from wrench.deploy import deployment
-from wrench.errors import PortError
+from wrench.errors import PortError, RefusedError
 from wrench.flash import flash
 from wrench.link import Frame, Link, encode
 from wrench_firmware import wire
@@ -291,6 +291,20 @@ class Rig:
         ramp_s = ceiling_permille / 10.0 / self.board.motor.ramp_up_percent_per_s
         self.pass_time(ramp_s + 0.3)
         assert self.duty_at_pin > 0.0, "the button has not started it"
+
+    def reset(self, within_s: float = 2.0) -> None:
+        """Reset the trip, whose cause is gone; the board may have to measure that first, and
+        measures nothing while it writes the waveform.
+        """
+        end_s = self.bench.now_s + within_s
+        while True:
+            try:
+                self.link.command("reset_trip")
+                return
+            except RefusedError:
+                if self.bench.now_s >= end_s:
+                    raise
+            self.pass_time(0.2)
 
     def press_start(self) -> None:
         """Hold the button for as long as starting takes."""

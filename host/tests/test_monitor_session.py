@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from live_board import LiveBoard
@@ -26,10 +27,12 @@ class Clock:
 class Bench:
     """A session and its board, stepped in turns of 20 ms."""
 
-    def __init__(self, *, for_screen: bool = False) -> None:
+    def __init__(self, *, for_screen: bool = False, commands: bool = True) -> None:
         self.clock = Clock()
         self.board = LiveBoard(self.clock)
-        self.session = Session(self.board.open, for_screen=for_screen, clock=self.clock)
+        self.session = Session(
+            self.board.open, for_screen=for_screen, commands=commands, clock=self.clock
+        )
         self.items: list[Item] = []
         self.report = LinkReport()
         self.looks = True
@@ -106,7 +109,7 @@ def test_a_run_that_is_started_here_lives_by_heartbeats(bench: Bench) -> None:
     assert bench.report.target_permille == 450
     bench.pass_time(2.0)
     beats_us = bench.board.commands("heartbeat")
-    gaps_us = [later - earlier for earlier, later in zip(beats_us, beats_us[1:], strict=False)]
+    gaps_us = [later - earlier for earlier, later in pairwise(beats_us)]
     assert max(gaps_us) <= 200_000  # the board waits 450 ms
     assert 2_000_000 - sum(gaps_us) < 300_000
 
@@ -159,6 +162,58 @@ def test_a_stop_is_sent_again_until_it_is_answered(bench: Bench) -> None:
     count = len(bench.board.commands("stop"))
     bench.pass_time(1.0)
     assert len(bench.board.commands("stop")) == count
+
+
+def test_a_stop_that_finds_no_link_goes_to_a_board_that_is_back_soon(bench: Bench) -> None:
+    bench.board.mode, bench.board.command_permille = "running", 700  # by its button
+    bench.pass_time(0.3)
+    bench.board.deaf = True
+    bench.session.stop()
+    bench.pass_time(0.1)
+    bench.board.plugged = False
+    bench.pass_time(0.3)
+    assert bench.answers("stop")[-1].refusal == "the link was lost"
+    bench.board.plugged, bench.board.deaf = True, False
+    bench.wait_for(lambda: bench.board.mode == "idle")
+    bench.wait_for(lambda: bench.answers("stop")[-1].refusal == "")
+    bench.board.plugged = False
+    bench.pass_time(0.3)
+    bench.session.stop()
+    bench.pass_time(60.0)
+    bench.board.mode, bench.board.plugged = "running", True
+    bench.pass_time(2.0)
+    assert bench.report.connected
+    assert bench.board.mode == "running"
+
+
+def test_a_stop_goes_out_though_the_end_comes_at_once(bench: Bench) -> None:
+    bench.board.mode, bench.board.command_permille = "running", 700  # another host's
+    bench.pass_time(0.3)
+    bench.session.stop()
+    assert bench.session.end()
+    bench.session._hang_up()
+    assert bench.board.mode == "idle"
+
+
+def test_the_end_says_whether_the_stop_was_answered(bench: Bench) -> None:
+    bench.session.run(450)
+    bench.wait_for(lambda: bench.answers("run"))
+    bench.board.deaf = True
+    bench.session.stop()
+    bench.turn()
+    assert not bench.session.end()
+
+
+def test_a_session_that_only_watches_cannot_command() -> None:
+    watching = Bench(commands=False)
+    watching.session.connect()
+    for command in (lambda: watching.session.run(450), watching.session.stop):
+        with pytest.raises(PermissionError):
+            command()
+    with pytest.raises(PermissionError):
+        watching.session.reset_trip()
+    watching.pass_time(1.0)
+    assert not {"run", "stop", "reset_trip"} & {name for _, name, _ in watching.board.heard}
 
 
 def test_a_screen_that_stands_still_stops_its_run(bench: Bench) -> None:

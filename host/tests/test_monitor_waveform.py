@@ -67,6 +67,15 @@ def test_a_gap_is_counted_and_never_drawn_across() -> None:
     assert len(held.newest(1000, 0)) == 32
 
 
+def test_what_the_sensor_lost_is_never_drawn_across() -> None:
+    held = filled(4)
+    after = block(32 * 4)
+    held.add(Frame(after.name, after.values, after.time_us, 0, 0, 9, after.tail))
+    assert len(held.newest(1000, 0)) == 32
+    held.add(Frame(after.name, block(32 * 5).values, after.time_us, 0, 0, 9, after.tail))
+    assert len(held.newest(1000, 0)) == 64
+
+
 def test_what_was_not_asked_for_is_not_missing() -> None:
     held = filled(4)
     held.interrupted()

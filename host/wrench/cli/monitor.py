@@ -73,8 +73,9 @@ def monitor(
 
         session = _session(port, for_screen=True)
         with asked_to_end() as ended:
-            if show(session, folder=folder, ended=ended):
-                click.echo("the motor is stopped")
+            told = show(session, folder=folder, ended=ended)
+        if told:
+            click.echo(told)
 
 
 def _session(port: str | None, *, for_screen: bool) -> Session:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from textual import messages
+from textual.app import App
 from textual.drivers.web_driver import WebDriver
 
 from wrench.monitor.session import Session, board_opener
 from wrench.monitor.show import show
 from wrench.monitor.symbols import UNICODE
+from wrench.monitor.web import MOST_COLUMNS, MOST_LINES
 
 
 class PageDriver(WebDriver):
     """textual-serve's terminal, which ends the screen when the server has gone: a page that nobody
     sees must not keep a motor running.
     """
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
+        if self._size is not None:  # it comes with the page's address
+            width, height = self._size
+            self._size = (_within(width, MOST_COLUMNS), _within(height, MOST_LINES))
 
     def run_input_thread(self) -> None:
         """Read what is typed, until there is no more."""
@@ -42,13 +51,17 @@ class PageDriver(WebDriver):
             self._app.post_message(messages.ExitApp())
 
 
+def _within(size: int, most: int) -> int:
+    return max(1, min(size, most))
+
+
 @click.command()
 @click.option("--port")
 @click.option("--captures", "folder", type=click.Path(path_type=Path), default=".")
 @click.option("--control", is_flag=True)
 def main(port: str | None, folder: Path, control: bool) -> None:
     """Show a board, there or not, until the page is closed."""
-    session = Session(board_opener(port), for_screen=True)
+    session = Session(board_opener(port), for_screen=True, commands=control)
     session.start()
     show(session, control=control, folder=folder, symbols=UNICODE, driver_class=PageDriver)
 

@@ -21,12 +21,13 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from wrench.monitor import panels, styles
-from wrench.monitor.capture_file import CaptureError, capture
+from wrench.monitor.capture_file import Capture, CaptureError, capture
 from wrench.monitor.panels import Draw, View
 from wrench.monitor.session import Session
 from wrench.monitor.symbols import Symbols
 from wrench.monitor.watch import Watch
 
+STOP_KEYS = ("space", "s", "S")
 _TICK_S = 0.05
 _SHARE = 12
 _STEP_PERMILLE = 50
@@ -171,6 +172,7 @@ class MonitorApp(App[None]):
     Parameters:
         session: started; whoever made it ends it.
         folder: where captures are written.
+        capture_to: writes them.
         ended: says when to close without a question, as for a termination signal.
     """
 
@@ -216,13 +218,15 @@ class MonitorApp(App[None]):
         symbols: Symbols,
         *,
         folder: Path | None = None,
+        capture_to: Capture = capture,
         ended: Callable[[], bool] = lambda: False,
         driver_class: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class, ansi_color=True)
         self._session = session
         self._ended = ended
-        self.folder = folder or Path()
+        self._folder = folder or Path()
+        self._capture = capture_to
         self.watch_board = Watch(time.monotonic)
         self.view = View(symbols, control=self.CONTROL)
         self._frozen: Watch | None = None
@@ -259,6 +263,8 @@ class MonitorApp(App[None]):
         width, height = event.size
         tiny = width < panels.LEAST_WIDTH or height < panels.LEAST_HEIGHT
         self.view.framed = height >= _BOXED_HEIGHT
+        if not self.screen_stack:
+            return
         screen = self.screen_stack[0]
         screen.set_class(tiny, "tiny")
         screen.set_class(height >= _BOXED_HEIGHT, "boxed")
@@ -277,6 +283,8 @@ class MonitorApp(App[None]):
 
     def draw(self, *, anyhow: bool = False) -> None:
         """Draw the panels that are due, or all of them."""
+        if not self.screen_stack:  # a tick that is late may find the app closed
+            return
         now_s = time.monotonic()
         for panel in self.screen_stack[0].query(Panel):
             source = self.watch_board
@@ -320,13 +328,22 @@ class ControlApp(MonitorApp):
 
     CONTROL = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,s", "stop", show=False, priority=True),
         Binding("r", "run", show=False),
         Binding("plus,equals_sign,up", "change(1)", show=False),
         Binding("minus,down", "change(-1)", show=False),
         Binding("x", "reset", show=False),
         Binding("c", "capture", show=False),
     ]
+
+    async def on_event(self, event: events.Event) -> None:
+        """The stop key comes first, wherever the focus is: a binding, of any priority, would give
+        way to a field that takes characters.
+        """
+        if isinstance(event, events.Key) and event.key in STOP_KEYS and not event.is_forwarded:
+            event.stop()
+            self.action_stop()
+            return
+        await super().on_event(event)
 
     def action_stop(self) -> None:
         """Stop the motor, at once."""
@@ -394,7 +411,7 @@ class ControlApp(MonitorApp):
         try:
             if watch.greeting is None:
                 raise CaptureError("there is no waveform to write yet")
-            path, seconds = capture(self.folder, watch.waveform, watch.greeting)
+            path, seconds = self._capture(self._folder, watch.waveform, watch.greeting)
         except CaptureError as error:
             self._say(str(error), styles.BAD)
         else:

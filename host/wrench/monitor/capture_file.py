@@ -18,6 +18,9 @@ from wrench.errors import WrenchError
 from wrench.link import Frame
 from wrench.monitor.waveform import Waveform, joined
 
+Capture = Callable[[Path, Waveform | None, Frame], tuple[Path, float]]
+"""What the capture key does, as `capture` does it."""
+
 
 class CaptureError(WrenchError):
     """There is no waveform to write, or the file cannot be written."""
@@ -54,8 +57,9 @@ def _npz(file: BinaryIO, waveform: Waveform, greeting: Frame, now: dt.datetime) 
     """Keys: `counts` (samples, 3) int16, x y z; `scale_ug` per count; `sample` (samples,) number
     since the board's start, whose jumps are samples that are missing; `block_sample` and
     `block_time_us` (blocks,) number of a block's first sample and device time at which the board
-    sent the block; `rate_hz`; `missing_samples` since the monitor began; `board_name`, `unique_id`,
-    `firmware_hash`, `boot_count`; `written_utc`."""
+    sent the block; `block_broken` (blocks,) where the sensor has lost some before it; `rate_hz`;
+    `missing_samples` since the monitor began; `board_name`, `unique_id`, `firmware_hash`,
+    `boot_count`; `written_utc`."""
     sample, counts = joined(waveform.blocks)
     np.savez(
         file,
@@ -64,6 +68,7 @@ def _npz(file: BinaryIO, waveform: Waveform, greeting: Frame, now: dt.datetime) 
         sample=sample,
         block_sample=np.array([block.first for block in waveform.blocks], np.int64),
         block_time_us=np.array([block.time_us for block in waveform.blocks], np.int64),
+        block_broken=np.array([block.broken for block in waveform.blocks], np.bool_),
         rate_hz=waveform.rate_hz,
         missing_samples=waveform.missing_samples,
         board_name=_text(greeting["board_name"]),

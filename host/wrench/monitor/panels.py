@@ -550,6 +550,11 @@ def _event(line: Line, wide: bool, view: View) -> Text:
 
 def link_line(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     """The link and what was lost, in one line."""
+    return [spread(*_link_words(watch, width), width)]
+
+
+def _link_words(watch: Watch, width: int) -> tuple[Text, Text]:
+    """The link, and what was lost, in full where they have room for it in `width` columns."""
     report = watch.report
     losses = report.losses
     left = (
@@ -563,12 +568,12 @@ def link_line(watch: Watch, view: View, width: int, height: int) -> list[Text]:
         f"{losses.frames} dropped "
     )
     short = (
-        f"lost {losses.samples} s, frames {losses.missing} m {losses.broken} b {losses.frames} d "
+        f" lost {losses.samples} s, frames {losses.missing} m {losses.broken} b {losses.frames} d "
     )
     lost = losses.samples or losses.missing or losses.broken or losses.frames
     style = styles.BAD if lost else styles.GOOD
     words = right if len(left) + len(right) < width else short
-    return [fit(spread(Text(left, style=styles.FAINT), Text(words, style=style), width), width)]
+    return Text(left, style=styles.FAINT), Text(words, style=style)
 
 
 def link_panel(watch: Watch, view: View, width: int, height: int) -> list[Text]:
@@ -626,7 +631,8 @@ def small(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     if window:
         lines.append(Text(f"velocity {window.velocity_mm_s:.2f} mm/s, peak {window.peak_g:.2f} g"))
     lines += _news(watch, view)
-    lines += link_line(watch, view, width, 1)
+    link, lost = _link_words(watch, 0)
+    lines += [link, lost]
     lines.append(Text(f"(the screen needs {LEAST_WIDTH}x{LEAST_HEIGHT})", style=styles.FAINT))
     return [fit(line, width) for line in _filled(lines, height)]
 

@@ -39,6 +39,7 @@ _LOOK_AGAIN_S = 0.5
 _ASK_EVERY_S, _ASK_OFTEN_S = 2.0, 0.5
 _ANSWER_S = 3.0
 _STOP_AGAIN_S = 0.3
+_STOP_HELD_S = 10.0  # a stop that found no link is sent to a board that is back that soon
 _ENDING_S = 1.0
 _SCREEN_STANDS_S = 5.0
 _STREAM_AGAIN_S = 3.0
@@ -159,6 +160,8 @@ class Session:
         open_port: opens the board's link; raises PortError. Called again whenever the link is lost.
         for_screen: ask for what a screen shows besides what the board sends by itself: levels, the
             black box's last events, and the raw waveform where the link carries it.
+        commands: whether `run`, `stop` and `reset_trip` may be used; where not, nothing that moves
+            or frees a motor leaves here, whatever is asked.
         patience_s: how long the screen may stand still before a run that it owns is stopped.
     """
 
@@ -167,11 +170,13 @@ class Session:
         open_port: Callable[[], Port],
         *,
         for_screen: bool = False,
+        commands: bool = True,
         patience_s: float = _SCREEN_STANDS_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_port = open_port
         self._for_screen = for_screen
+        self._may_command = commands
         self._patience_s = patience_s
         self._clock = clock
         self._thread: threading.Thread | None = None
@@ -189,6 +194,7 @@ class Session:
         self._ever = False
         self._told_reason = ""
         self._retry_s = 0.0
+        self._stop_asked_s: float | None = None
         self._past = Losses()
         self._losses = Losses()
         self._clear_connection()
@@ -229,8 +235,7 @@ class Session:
         answered."""
         with self._lock:
             self._commands.clear()
-            self._commands.append(("stop", ()))
-            self._lock.notify_all()
+        self._post("stop")
 
     def reset_trip(self) -> None:
         """Leave tripped."""
@@ -258,13 +263,17 @@ class Session:
                 self._lock.wait(timeout_s)
             return self._taken()
 
-    def end(self) -> None:
-        """Stop a run that this session owns, hang up and end the thread."""
+    def end(self) -> bool:
+        """Stop a run that this session owns, hang up and end the thread. Returns whether every stop
+        that was asked for, here or before, has been answered."""
         with self._lock:
             self._ended = True
             self._lock.notify_all()
         if self._thread is not None:
             self._thread.join(2 * _ENDING_S)
+            if self._thread.is_alive():
+                return False
+        return self._stop_asked_s is None
 
     def _taken(self) -> Batch:
         if self._failure is not None:
@@ -275,6 +284,8 @@ class Session:
         return Batch(items, replace(self._report, skipped=self._skipped))
 
     def _post(self, name: str, *values: int) -> None:
+        if not self._may_command:
+            raise PermissionError(f"{name}: this session only watches")
         with self._lock:
             self._commands.append((name, values))
             self._lock.notify_all()
@@ -310,6 +321,9 @@ class Session:
         self._told_reason = ""
         self._put(Connected(greeting, self._ever))
         self._ever = True
+        asked_s, self._stop_asked_s = self._stop_asked_s, None
+        if asked_s is not None and self._clock() - asked_s < _STOP_HELD_S:
+            self._send("stop", (), by_user=True)
 
     def turn(self, wait_s: float = _TURN_S) -> None:
         """One turn of the thread: wait for a command of the user's, send it, read what there is,
@@ -332,6 +346,8 @@ class Session:
             refused = list(self._commands)
             self._commands.clear()
         for name, values in refused:
+            if name == "stop":
+                self._stop_asked_s = self._clock()
             self._put(Answer(name, values, "the board is not there"))
         if self._clock() < self._retry_s or self._ended:
             return
@@ -381,11 +397,13 @@ class Session:
             link.owns_run = False
             self._run_us = None
             self._stopping_s = now_s
+            if self._stop_asked_s is None:
+                self._stop_asked_s = now_s
         sequence = link.post(name, *values)
         self._asked[sequence] = _Asked(name, values, now_s, by_user, owned)
         if name == "run":
             link.owns_run = True
-            self._stopping_s = None
+            self._stopping_s = self._stop_asked_s = None
             if not owned:
                 self._run_us, self._turned = None, False
         return sequence
@@ -443,7 +461,7 @@ class Session:
             else:
                 link.owns_run = asked.owned_before and link.owns_run
         elif asked.name == "stop":
-            self._stopping_s = None
+            self._stopping_s = self._stop_asked_s = None
         elif asked.name == "stream" and not done and self._gate:
             self._gate.denied(self._clock(), frame["reason"])
         if asked.by_user:
@@ -604,11 +622,13 @@ class Session:
         if link is None:
             return
         with contextlib.suppress(WrenchError):
-            if link.owns_run or self._stopping_s is not None:
+            wanted = any(name == "stop" for name, _ in self._commands)
+            if wanted or link.owns_run or self._stopping_s is not None:
                 self._send("stop", (), by_user=False)
             if self._trial or (self._gate and self._gate.on):
                 link.post("stream", 0)
             until = self._clock() + _ENDING_S
+            self._commands.clear()
             while self._stopping_s is not None and self._clock() < until:
                 self._read()
         with contextlib.suppress(WrenchError):

@@ -19,12 +19,13 @@ _BYTES_A_TRIPLE = 6
 class Block:
     """Samples that came in one frame. `counts` has a row for each: x, y, z. `first` counts samples
     since the board's start and does not wrap; `time_us` is device time at which the block was
-    sent."""
+    sent. `broken` where the sensor has lost some before them, nobody knows how many."""
 
     first: int
     time_us: int
     scale_ug: int
     counts: NDArray[np.int16]
+    broken: bool = False
 
 
 class Waveform:
@@ -41,6 +42,7 @@ class Waveform:
         self._most = max(1, round(rate_hz * seconds))
         self._held = 0
         self._interrupted = False
+        self._lost = 0
 
     def add(self, frame: Frame) -> None:
         """Take a waveform frame; one whose tail is too short for its samples is taken as far as it
@@ -57,8 +59,9 @@ class Waveform:
             else:
                 self.missing_samples += 0 if self._interrupted else ahead
                 first = end + ahead
-        self._interrupted = False
-        self.blocks.append(Block(first, frame.time_us, frame["scale_ug"], counts))
+        broken = bool(self.blocks) and frame.lost_samples != self._lost
+        self._interrupted, self._lost = False, frame.lost_samples
+        self.blocks.append(Block(first, frame.time_us, frame["scale_ug"], counts, broken))
         self._held += len(counts)
         while self._held > self._most and len(self.blocks) > 1:
             self._held -= len(self.blocks.popleft().counts)
@@ -89,6 +92,8 @@ class Waveform:
                 break
             picked.append(block.counts[:, axis].astype(np.float64) * (block.scale_ug / 1e6))
             found += len(block.counts)
+            if block.broken:
+                break
             begins = block.first
         if not picked:
             return np.zeros(0)

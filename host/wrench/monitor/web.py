@@ -7,6 +7,7 @@ page, and a run that it owns with it.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 import shlex
@@ -14,15 +15,24 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
-from aiohttp import web
+import aiohttp_jinja2
+from aiohttp import WSMsgType, web
+from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 from wrench.errors import WrenchError
 
 HOST = "127.0.0.1"
-_COOKIE = "wrench-monitor"
+_FONT_SIZE = 16
+MOST_COLUMNS, MOST_LINES = 1000, 500
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -73,7 +83,9 @@ class _Pages(Server):
         )
         self._say = say
         self._key = secrets.token_urlsafe(16) if control else ""
+        self._cookie = f"wrench-monitor-{port}"  # a browser does not tell ports apart
         self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+        self._origins = {f"http://{host}" for host in self._hosts}
         self._open: set[asyncio.Task[object]] = set()
 
     def initialize_logging(self) -> None:
@@ -96,8 +108,19 @@ class _Pages(Server):
         for page in self._open:
             page.cancel()
 
+    async def handle_index(self, request: web.Request) -> web.Response:
+        """The page; its screen is at the host by which the browser has found it."""
+        context = {
+            "application": {"name": self.title},
+            "host": request.host,
+            "font_size": _FONT_SIZE,
+        }
+        return aiohttp_jinja2.render_template("app_index.html", request, context)
+
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """A page is open for as long as this runs."""
+        """A page's screen is open for as long as this runs."""
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            raise web.HTTPBadRequest(text="a page opens this by itself")
         page = asyncio.current_task()
         assert page is not None
         self._open.add(page)
@@ -105,6 +128,21 @@ class _Pages(Server):
             return await super().handle_websocket(request)
         finally:
             self._open.discard(page)
+
+    async def _process_messages(
+        self, websocket: web.WebSocketResponse, app_service: AppService
+    ) -> None:
+        """What is typed, and the size of the window; anything else is passed over."""
+        async for message in websocket:
+            if message.type != WSMsgType.TEXT:
+                continue
+            name, value = _message(message.data)
+            if name == "stdin" and isinstance(value, str):
+                await app_service.send_bytes(value.encode(errors="ignore"))
+            elif name == "resize" and (size := _size(value)):
+                await app_service.set_terminal_size(*size)
+            elif name == "ping":
+                await websocket.send_json(["pong", value])
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -116,16 +154,38 @@ class _Pages(Server):
         async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
             origin = request.headers.get("Origin")
             if request.host not in self._hosts or (
-                origin is not None and urlsplit(origin).netloc not in self._hosts
+                origin is not None and origin not in self._origins
             ):
                 raise web.HTTPForbidden(text="only a page of this computer's own is let in")
-            given = request.query.get("key") or request.cookies.get(_COOKIE, "")
-            known = not self._key or secrets.compare_digest(given, self._key)
+            given = request.query.get("key") or request.cookies.get(self._cookie, "")
+            known = not self._key or secrets.compare_digest(given.encode(), self._key.encode())
             if not known and not request.path.startswith("/static/"):
                 raise web.HTTPForbidden(text="open the address that `wrench monitor` has printed")
             response = await handler(request)
-            if self._key and request.path == "/":
-                response.set_cookie(_COOKIE, self._key, httponly=True, samesite="Strict")
+            if not response.prepared:
+                response.headers.update(_HEADERS)
+                if self._key and request.path == "/":
+                    response.set_cookie(self._cookie, self._key, httponly=True, samesite="Strict")
             return response
 
         return guard
+
+
+def _message(text: str) -> tuple[str, Any]:
+    """Name and value of what a page sends; ("", None) for what is none of it."""
+    try:
+        envelope = json.loads(text)
+    except ValueError:
+        return "", None
+    if not isinstance(envelope, list) or len(envelope) != 2 or not isinstance(envelope[0], str):
+        return "", None
+    return envelope[0], envelope[1]
+
+
+def _size(value: Any) -> tuple[int, int] | None:
+    if not isinstance(value, dict):
+        return None
+    width, height = value.get("width"), value.get("height")
+    if type(width) is not int or type(height) is not int:
+        return None
+    return (width, height) if 0 < width <= MOST_COLUMNS and 0 < height <= MOST_LINES else None

@@ -183,13 +183,13 @@ class MonitorApp(App[None]):
     ModalScreen { align: center middle; }
     Panel { width: 1fr; height: 1fr; }
     #title, #keys, #link-line { height: 1; }
-    #speed { height: 4; }
-    #news { height: 1; }
+    #speed { height: 3; }
+    #news { height: 2; }
     #upper { height: 6fr; }
     #middle { height: 5fr; }
     #lower { height: 5; }
     #by-axis, #link, #small { display: none; }
-    .boxed #news { height: 2; }
+    .boxed #speed { height: 4; }
     .tall #news { height: 3; }
     .boxed #lower { height: 10; }
     .tall #lower { height: 14; }

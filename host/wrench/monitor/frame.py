@@ -83,7 +83,6 @@ def ruled(
     *,
     title: Text | str = "",
     note: Text | str = "",
-    foot: Text | None = None,
 ) -> list[Text]:
     """As `framed`, where room is short: a line above with title and note, nothing at the other
     sides but a column that parts it from a neighbour; lines are cut or padded to `width` - 1.
@@ -100,8 +99,7 @@ def ruled(
         top.append(" ").append_text(note)
     else:
         top.append(edge * (inner - top.cell_len), styles.FAINT)
-    whole = [top, *lines, *([] if foot is None else [foot])]
-    return [fit(Text.assemble(fit(line, inner), " "), width) for line in whole]
+    return [fit(Text.assemble(fit(line, inner), " "), width) for line in (top, *lines)]
 
 
 def _lower_edge(foot: Text | None, inner: int, edge: str, left: str, right: str) -> Text:

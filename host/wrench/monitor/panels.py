@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from wrench.hints import fault_hint, limit_hint
+from wrench.hints import FAULT_HINTS, fault_hint, limit_hint
 from wrench.monitor import styles
 from wrench.monitor.bars import bar, mark_column, sparkline
 from wrench.monitor.frame import fit, framed, ruled, spread
@@ -73,12 +73,11 @@ def _panel(
     note: Text | str = "",
     foot: Text | None = None,
 ) -> list[Text]:
-    """Lines with a title; `foot` takes a line of the room where there are no frames."""
-    _, room = _inner(view, width, height)
-    if foot is not None and not view.framed:
-        room -= 1
-    draw = framed if view.framed else ruled
-    return draw(_filled(lines, room), width, view.symbols, title=title, note=note, foot=foot)
+    """Lines with a title; `foot` is for the lower edge, where there are frames."""
+    lines = _filled(lines, _inner(view, width, height)[1])
+    if not view.framed:
+        return ruled(lines, width, view.symbols, title=title, note=note)
+    return framed(lines, width, view.symbols, title=title, note=note, foot=foot)
 
 
 # ---- the top -------------------------------------------------------------------------------------
@@ -135,15 +134,24 @@ def speed(watch: Watch, view: View, width: int, height: int) -> list[Text]:
         if wide:
             line.append(f"  {remark}", style=styles.FAINT)
         lines.append(line)
-    foot = _scale(status, columns, wide) if status else None
-    box = _panel(view, lines, width, height, title=_held(watch), note=_shaft(status), foot=foot)
-    return _stale(box, watch)
+    note = _shaft(status)
+    foot: Text | None = None
+    if status and view.framed:
+        foot = _scale(status, columns, wide)
+    elif status:
+        note = Text.assemble((f"{_caps(status)}, ", styles.FAINT), note)
+    return _stale(_panel(view, lines, width, height, title=_held(watch), note=note, foot=foot), watch)
 
 
 def _wish(watch: Watch) -> str:
     if watch.report.owns_run and watch.report.target_permille:
         return f"asked {watch.report.target_permille / 10:g} %"
     return "of rated speed"
+
+
+def _caps(status: Status) -> str:
+    ceiling = f"ceiling {100 * status.ceiling:.0f} %, " if status.ceiling < status.cap else ""
+    return f"{ceiling}cap {100 * status.cap:.0f} %"
 
 
 def _shaft(status: Status | None) -> Text:
@@ -239,13 +247,20 @@ def _state(watch: Watch) -> list[tuple[str, str]]:
         told.append((_told(status.fault, fault_hint), styles.BAD))
     for alarm in status.alarms:
         if status.mode != "tripped" or alarm != status.fault:
-            told.append((f"Alarm, {alarm}: {_told(alarm, fault_hint)}", styles.WATCH))
+            told.append((_alarm(alarm, turning=status.turning), styles.WATCH))
     if status.mode != "tripped" and status.limit not in ("none", "ramp"):
         style = styles.PLAIN if status.limit in ORDINARY_LIMITS else styles.LIMITED
         told.append((_told(status.limit, limit_hint), style))
     if mine := owner(watch):
         told.append((f"{mine[0].upper()}{mine[1:]}.", styles.FAINT))
     return told
+
+
+def _alarm(name: str, *, turning: bool) -> str:
+    """The hint's own words are those of the trip that has not come."""
+    look = fault_hint(name).look if name in FAULT_HINTS else ""
+    stands = "It goes on until that is worse; once it stands: " if turning else ""
+    return f"Alarm: {name}. {stands}{look}".rstrip()
 
 
 def _told(name: str, hint_of: Callable[[str], object]) -> str:

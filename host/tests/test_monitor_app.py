@@ -239,8 +239,8 @@ def test_quit_without_a_run_asks_nothing() -> None:
     assert not play(body).commands("stop")
 
 
-@pytest.mark.parametrize("key", ["q", "ctrl+c"])
-def test_quit_with_a_run_asks_and_stops(key: str) -> None:
+@pytest.mark.parametrize(("key", "then"), [("q", "enter"), ("ctrl+c", "ctrl+c")])
+def test_quit_with_a_run_asks_and_stops(key: str, then: str) -> None:
     async def body(screen: Screen) -> None:
         await screen.run()
         await screen.press(key)
@@ -249,9 +249,9 @@ def test_quit_with_a_run_asks_and_stops(key: str) -> None:
         await screen.wait_for(lambda: not isinstance(screen.app.screen, Dialog))
         await screen.pilot.pause(0.2)
         assert screen.board.mode == "running"
-        await screen.press(key)
-        await screen.wait_for(lambda: isinstance(screen.app.screen, Dialog))
-        await screen.press("enter")
+        await screen.press("question_mark", key)
+        await screen.wait_for(lambda: len(screen.app.screen_stack) == 3)
+        await screen.press(then)
         await screen.wait_for(lambda: not screen.app.is_running)
         assert screen.app.left_run
 

@@ -231,6 +231,7 @@ class MonitorApp(App[None]):
         self.view = View(symbols, control=self.CONTROL)
         self._frozen: Watch | None = None
         self._asked: tuple[float, int] | None = None
+        self._farewell: Dialog | None = None
         self.left_run = False
         """Whether the user has quit while a run was on, and so stopped it."""
 
@@ -418,17 +419,20 @@ class ControlApp(MonitorApp):
             self._say(f"{seconds:.1f} s of waveform are in {path}", styles.GOOD)
 
     def action_leave(self) -> None:
-        """Quit; a run of this monitor's is stopped, and that is asked first."""
+        """Quit; a run of this monitor's is stopped, and that is asked first. Asked for again, it is
+        meant."""
         if not self.watch_board.report.owns_run:
             self.exit()
             return
-        if any(isinstance(screen, Dialog) for screen in self.screen_stack):
+        if self._farewell in self.screen_stack:
+            self._leave(True)
             return
         text = (
             "The run that is on is this monitor's, and ends with it.\n\n"
             "Enter: stop the motor and quit    Esc: stay"
         )
-        self.push_screen(Dialog(text, self.view.symbols), self._leave)
+        self._farewell = Dialog(text, self.view.symbols)
+        self.push_screen(self._farewell, self._leave)
 
     def _leave(self, agreed: bool | None) -> None:
         if agreed:

@@ -192,7 +192,9 @@ class Watch:
             self._status(readings.status(frame))
         elif frame.name == "features":
             self.window = window = readings.window(frame)
-            self._point(self.velocity, window.time_s, window.velocity_mm_s)
+            # What the integrator begins with is no vibration.
+            if self.status is None or self.status.settled:
+                self._point(self.velocity, window.time_s, window.velocity_mm_s)
             self._point(self.peak, window.time_s, window.peak_g)
         elif frame.name == "event":
             told = happening(frame["code"], frame["detail"], frame["value"])

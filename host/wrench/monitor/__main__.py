@@ -10,10 +10,12 @@ from textual import messages
 from textual.app import App
 from textual.drivers.web_driver import WebDriver
 
+from wrench.monitor.page_size import size
 from wrench.monitor.session import Session, board_opener
 from wrench.monitor.show import show
 from wrench.monitor.symbols import UNICODE
-from wrench.monitor.web import MOST_COLUMNS, MOST_LINES
+
+_USUAL_SIZE = (80, 24)
 
 
 class PageDriver(WebDriver):
@@ -23,9 +25,8 @@ class PageDriver(WebDriver):
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
-        if self._size is not None:  # it comes with the page's address
-            width, height = self._size
-            self._size = (_within(width, MOST_COLUMNS), _within(height, MOST_LINES))
+        # It comes with the page's address.
+        self._size = size(*(self._size or _USUAL_SIZE)) or _USUAL_SIZE
 
     def run_input_thread(self) -> None:
         """Read what is typed, until there is no more."""
@@ -49,10 +50,6 @@ class PageDriver(WebDriver):
     def _nobody_there(self) -> None:
         if not self.exit_event.is_set():
             self._app.post_message(messages.ExitApp())
-
-
-def _within(size: int, most: int) -> int:
-    return max(1, min(size, most))
 
 
 @click.command()

@@ -140,7 +140,9 @@ def speed(watch: Watch, view: View, width: int, height: int) -> list[Text]:
         foot = _scale(status, columns, wide)
     elif status:
         note = Text.assemble((f"{_caps(status)}, ", styles.FAINT), note)
-    return _stale(_panel(view, lines, width, height, title=_held(watch), note=note, foot=foot), watch)
+    return _stale(
+        _panel(view, lines, width, height, title=_held(watch), note=note, foot=foot), watch
+    )
 
 
 def _wish(watch: Watch) -> str:

@@ -7,10 +7,12 @@ page, and a run that it owns with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,10 +25,10 @@ from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 from wrench.errors import WrenchError
+from wrench.monitor.page_size import size
 
 HOST = "127.0.0.1"
 _FONT_SIZE = 16
-MOST_COLUMNS, MOST_LINES = 1000, 500
 _HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
@@ -88,12 +90,28 @@ class _Pages(Server):
         self._origins = {f"http://{host}" for host in self._hosts}
         self._open: set[asyncio.Task[object]] = set()
 
-    def initialize_logging(self) -> None:
-        """What goes wrong, and nothing else."""
+    def serve(self, debug: bool = False) -> None:
+        """Serve until Ctrl-C, termination or a closed terminal; raises OSError where the port is
+        taken."""
         logging.basicConfig(level="ERROR", format="wrench: %(message)s")
+        with contextlib.suppress(KeyboardInterrupt):  # where the loop has no signal handlers
+            asyncio.run(self._serve())
 
-    async def on_startup(self, app: web.Application) -> None:
-        """Say where the page is."""
+    async def _serve(self) -> None:
+        over = asyncio.Event()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            with contextlib.suppress(NotImplementedError, AttributeError):
+                asyncio.get_running_loop().add_signal_handler(getattr(signal, name), over.set)
+        runner = web.AppRunner(await self._make_app())
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, self.port).start()
+            self._tell()
+            await over.wait()
+        finally:
+            await runner.cleanup()
+
+    def _tell(self) -> None:
         address = f"http://{HOST}:{self.port}/" + (f"?key={self._key}" if self._key else "")
         what = (
             "with the keys that command the board: keep the address to yourself"
@@ -102,6 +120,9 @@ class _Pages(Server):
         )
         self._say(f"{address}  ({what})")
         self._say("Ctrl-C ends it.")
+
+    async def on_startup(self, app: web.Application) -> None:
+        """Nothing is said before it listens."""
 
     async def on_shutdown(self, app: web.Application) -> None:
         """Close the pages, which end their screens; they would be waited for else."""
@@ -139,8 +160,9 @@ class _Pages(Server):
             name, value = _message(message.data)
             if name == "stdin" and isinstance(value, str):
                 await app_service.send_bytes(value.encode(errors="ignore"))
-            elif name == "resize" and (size := _size(value)):
-                await app_service.set_terminal_size(*size)
+            elif name == "resize" and isinstance(value, dict):
+                if wanted := size(value.get("width"), value.get("height")):
+                    await app_service.set_terminal_size(*wanted)
             elif name == "ping":
                 await websocket.send_json(["pong", value])
 
@@ -180,12 +202,3 @@ def _message(text: str) -> tuple[str, Any]:
     if not isinstance(envelope, list) or len(envelope) != 2 or not isinstance(envelope[0], str):
         return "", None
     return envelope[0], envelope[1]
-
-
-def _size(value: Any) -> tuple[int, int] | None:
-    if not isinstance(value, dict):
-        return None
-    width, height = value.get("width"), value.get("height")
-    if type(width) is not int or type(height) is not int:
-        return None
-    return (width, height) if 0 < width <= MOST_COLUMNS and 0 < height <= MOST_LINES else None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import controller
+import monitor_load
 from figure import Figure
 
 from wrench.bench.assemble import assemble, bare_flash
@@ -201,6 +202,7 @@ def main() -> None:
     content = flashed("stock")
     take(startup())
     take(redeploy(content))
+    take(monitor_load.load(content))
     take(speed(content, 20.0, 0))
     take(speed(content, 20.0, MISS_CYCLES))
     take(controller.stopping(content))

@@ -37,6 +37,7 @@ DRAWN = {
     "events": panels.events,
     "small": panels.small,
 }
+SETTLED = 1 << wire.FLAGS.index("window settled")
 UP = LinkReport(connected=True, latency_s=0.02, frame_age_s=0.03, bytes_per_s=25_000.0)
 
 
@@ -77,7 +78,8 @@ def scene() -> Scene:
     made.connect()
     for step in range(120):
         at = 1.0 + 0.25 * step
-        made.take(status(at, "running", "derate cap", 700), window(at, 650 + 10 * step))
+        now = status(at, "running", "derate cap", 700, flags=SETTLED)
+        made.take(now, window(at, 650 + 10 * step))
     made.take(
         levels("vibration", 1200, 1800, 4500),
         levels("acceleration peak", None, None, 12_000),
@@ -179,6 +181,14 @@ def test_trends_have_their_levels_by_name(scene: Scene) -> None:
     assert "trip   12" in scene.text("peak", 100, 14)
 
 
+def test_a_window_that_has_not_settled_is_no_velocity(scene: Scene) -> None:
+    before = len(scene.watch.velocity)
+    scene.take(status(32.0, "idle", "none", 0, flags=0), window(32.0, 9_000))
+    assert len(scene.watch.velocity) == before
+    scene.take(status(33.0, "idle", "none", 0, flags=SETTLED), window(33.0, 300))
+    assert scene.watch.velocity[-1] == (33.0, 0.3)
+
+
 def test_levels_that_are_not_known_yet_are_announced() -> None:
     scene = Scene()
     scene.connect()
@@ -214,7 +224,7 @@ def test_each_of_several_supplies_is_shown(scene: Scene) -> None:
 def test_a_lost_link_leaves_a_gap_in_the_trend(scene: Scene) -> None:
     scene.take(Waiting("gone"), connected=False)
     scene.connect(again=True)
-    scene.take(status(55.0, "idle", "none", 0), window(55.0, 700))
+    scene.take(status(55.0, "idle", "none", 0, flags=SETTLED), window(55.0, 700))
     values = [value for _, value in scene.watch.velocity]
     assert values[-2] is None
     row = scene.text("velocity", 100, 14).splitlines()[-3]

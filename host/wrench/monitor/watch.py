@@ -156,10 +156,11 @@ class Watch:
         new, old = item.greeting, self.greeting
         self.greeting, self.waiting = new, ""
         same = ("unique_id", "boot_count", "sample_rate_hz")
-        if old is None or any(new[name] != old[name] for name in same):
+        anew = old is None or any(new[name] != old[name] for name in same)
+        if anew:
             self._begin_anew(new)
         if item.again:
-            restarted = "" if self.velocity else f"; it has started anew, boot {new['boot_count']}"
+            restarted = f"; it has started anew, boot {new['boot_count']}" if anew else ""
             self._add(None, f"the board is there again{restarted}", styles.GOOD)
 
     def _begin_anew(self, greeting: Frame) -> None:

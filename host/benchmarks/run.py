@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import controller
+import monitor_load
 import sharing
 from figure import Figure
 
@@ -202,6 +203,7 @@ def main() -> None:
     content = flashed("stock")
     take(startup())
     take(redeploy(content))
+    take(monitor_load.load(content))
     take(speed(content, 20.0, 0))
     take(speed(content, 20.0, MISS_CYCLES))
     take(controller.stopping(content))

@@ -152,7 +152,7 @@ class Link:
     """A board's link over an open port.
 
     While `owns_run` is set, the heartbeat that keeps the run alive goes out with what comes in, on
-    device time.
+    device time. `received_bytes` counts what has come, frames or not.
 
     Commands are numbered within the port's `sequences`, where it has them: other processes that
     share it have others, so that nobody takes another's reply for its own.
@@ -161,6 +161,7 @@ class Link:
     def __init__(self, port: Port) -> None:
         self.port = port
         self.decoder = Decoder()
+        self.received_bytes = 0
         self.owns_run = False
         self._waiting: deque[Frame] = deque()
         self._sequences: range = getattr(port, "sequences", _ALL_SEQUENCES)
@@ -190,6 +191,11 @@ class Link:
             f"nothing on {self.port.port} answers as a Wrench board; "
             "is its firmware running? `wrench flash` installs it"
         )
+
+    def post(self, name: str, *values: int) -> int:
+        """Send a command and wait for nothing; returns its number, which the frame `reply` that
+        answers it repeats as `command_sequence`."""
+        return self._send(name, *values)
 
     def command(self, name: str, *values: int, reply_us: int = _REPLY_US) -> None:
         """Send a command and wait for its reply, for `reply_us` of device time and what it takes to
@@ -365,6 +371,7 @@ class Link:
             if not data:
                 return
             data += self.port.read(self.port.in_waiting)
+            self.received_bytes += len(data)
             for frame in self.decoder.feed(data):
                 self._waiting.append(frame)
                 if (

@@ -20,7 +20,7 @@ class Losses:
     """What was lost since the first frame that this program saw.
 
     `frames` that the board had no room for, `samples` that the sensor lost, and frames that were
-    `missing` or `broken` on arrival.
+    `missing` or `broken` on arrival. The board's counters are 16 bits wide; these are not.
     """
 
     frames: int = 0
@@ -28,15 +28,18 @@ class Losses:
     missing: int = 0
     broken: int = 0
     _base: tuple[int, int, int, int] | None = None
+    _counts: tuple[int, int] = (0, 0)
 
     def update(self, frame: Frame, decoder: Decoder) -> Losses:
         """Count up to `frame`, which `decoder` has yielded; returns itself."""
         if self._base is None:
             counts = (frame.dropped_frames, frame.lost_samples)
             self._base = (*counts, decoder.missing_frames, decoder.bad_frames)
-        dropped, lost, missing, broken = self._base
-        self.frames = (frame.dropped_frames - dropped) & _WRAP
-        self.samples = (frame.lost_samples - lost) & _WRAP
+            self._counts = counts
+        _, _, missing, broken = self._base
+        self.frames += (frame.dropped_frames - self._counts[0]) & _WRAP
+        self.samples += (frame.lost_samples - self._counts[1]) & _WRAP
+        self._counts = (frame.dropped_frames, frame.lost_samples)
         # The board numbers the frames that it drops, too.
         self.missing = max(0, decoder.missing_frames - missing)
         self.broken = decoder.bad_frames - broken

@@ -19,7 +19,7 @@ _MODULES = {
     "limits": "limits",
     "log": "log",
     "maintenance": "flash",
-    "monitor": "control",
+    "monitor": "monitor",
     "reset": "control",
     "run": "control",
     "settings": "settings",

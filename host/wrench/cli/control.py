@@ -1,20 +1,17 @@
-"""`wrench run`, `stop`, `reset`, `status`, `monitor`: a board over its link."""
+"""`wrench run`, `stop`, `reset`, `status`: a board over its link."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from wrench import operation, readout
+from wrench import readout
 from wrench.board import Board
 from wrench.cli.options import JSON, PORT, Duration, Speed
 from wrench.cli.signals import asked_to_end
-from wrench.link import Frame, Link
-from wrench.transport import BoardConnection
+from wrench.link import Frame
 
 
 @click.command()
@@ -93,30 +90,5 @@ def status(port: str | None, as_json: bool) -> None:
         click.echo(line)
 
 
-@click.command()
-@PORT
-@click.option("--plain", is_flag=True, help="Lines of text; the default so far.")
-@JSON
-def monitor(port: str | None, plain: bool, as_json: bool) -> None:
-    """Watch a board, a line a second, until Ctrl-C; does not keep its motor running."""
-    del plain
-    losses = readout.Losses()
-    with asked_to_end() as ended, _link(port) as link:
-        for now in operation.statuses(link, 1.0, ended):
-            losses.update(now, link.decoder)
-            click.echo(json.dumps(readout.values(now)) if as_json else readout.line(now, losses))
-
-
 def _told(now: Frame, losses: readout.Losses, as_json: bool) -> str:
     return json.dumps(readout.values(now)) if as_json else readout.line(now, losses)
-
-
-@contextmanager
-def _link(port: str | None) -> Iterator[Link]:
-    opened = BoardConnection(port).open_link()
-    try:
-        link = Link(opened)
-        link.hello()
-        yield link
-    finally:
-        opened.close()

@@ -51,11 +51,11 @@ class _Photographer:
             raise _TakenError
 
 
-def svg(lines: list[Text], title: str) -> str:
-    """Lines of the screen as an SVG that needs nothing from the network."""
+def svg(lines: list[Text], title: str, columns: int = _COLUMNS) -> str:
+    """Lines of a screen as an SVG that needs nothing from the network."""
     console = Console(
         record=True,
-        width=_COLUMNS,
+        width=columns,
         force_terminal=True,
         color_system="truecolor",
         file=io.StringIO(),

@@ -76,6 +76,32 @@ def framed(
     return [fit(line, width) for line in framed_lines]
 
 
+def ruled(
+    lines: Sequence[Text],
+    width: int,
+    symbols: Symbols,
+    *,
+    title: Text | str = "",
+    note: Text | str = "",
+) -> list[Text]:
+    """As `framed`, where room is short: a line above with title and note, nothing at the other
+    sides but a column that parts it from a neighbour; lines are cut or padded to `width` - 1.
+    """
+    edge = symbols.horizontal
+    title = Text(title, style=styles.TITLE) if isinstance(title, str) else title
+    note = Text(note, style=styles.FAINT) if isinstance(note, str) else note
+    inner = width - 1
+    top = title.copy()
+    top.truncate(inner - 2, overflow="crop")
+    top = Text.assemble(top, " ")
+    if note.cell_len and top.cell_len + note.cell_len + 3 <= inner:
+        top.append(edge * (inner - top.cell_len - note.cell_len - 1), styles.FAINT)
+        top.append(" ").append_text(note)
+    else:
+        top.append(edge * (inner - top.cell_len), styles.FAINT)
+    return [fit(Text.assemble(fit(line, inner), " "), width) for line in (top, *lines)]
+
+
 def _lower_edge(foot: Text | None, inner: int, edge: str, left: str, right: str) -> Text:
     bottom = Text.assemble((left + edge, styles.FAINT))
     if foot is None:

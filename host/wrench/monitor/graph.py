@@ -33,7 +33,7 @@ def span_s(elapsed_s: float) -> float:
 
 
 def graph(
-    points: Sequence[tuple[float, float]],
+    points: Sequence[tuple[float, float | None]],
     width: int,
     height: int,
     symbols: Symbols,
@@ -51,7 +51,7 @@ def graph(
     ----------
     points
         (seconds, value), ascending in time. A column shows the greatest value of its time, and
-        where it has none the one before.
+        where it has none the one before; after a None nothing, until there is a value again.
     start_s, length_s
         What the time axis spans.
     top
@@ -90,21 +90,27 @@ def graph(
 
 
 def _columns(
-    points: Sequence[tuple[float, float]], columns: int, start_s: float, length_s: float
+    points: Sequence[tuple[float, float | None]], columns: int, start_s: float, length_s: float
 ) -> list[float | None]:
     values: list[float | None] = [None] * columns
+    ends: set[int] = set()
     last = -1
     for time_s, value in points:
         at = int((time_s - start_s) / length_s * columns)
-        if 0 <= at < columns:
-            held = values[at]
-            values[at] = value if held is None else max(held, value)
-            last = max(last, at)
+        if not 0 <= at < columns:
+            continue
+        if value is None:
+            ends.add(at)
+            continue
+        ends.discard(at)
+        held = values[at]
+        values[at] = value if held is None else max(held, value)
+        last = max(last, at)
     before: float | None = None
     for at in range(last + 1):
         if values[at] is None:
             values[at] = before
-        before = values[at]
+        before = None if at in ends else values[at]
     return values
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wrench import readout
 from wrench.link import Frame
 from wrench_firmware import wire
 
 AXES = ("x", "y", "z")
+TURNING = ("starting", "running", "limiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,35 @@ class Status:
     fault: str
     command: float
     cap: float
+    ceiling: float
     duty: float
     speed_rpm: int | None
     velocity_mm_s: float | None
     peak_g: float | None
     bearing_c: float | None
+    driver_c: float | None
     current_a: float | None
+    power_w: float | None
     supply_v: float | None
+    supplies_v: tuple[float | None, ...]
+    """Each supply by itself; `supply_v` is what feeds the motor."""
+    envelope_g: float | None
+    alarms: tuple[str, ...]
+    """Names of the faults that the standing alarms may become."""
+    flags: tuple[str, ...]
     control_overruns: int
     bad_frames: int
-    settled: bool
+    stray_bytes: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether the board has seen a whole window of vibration."""
+        return "window settled" in self.flags
+
+    @property
+    def turning(self) -> bool:
+        """Whether a run is on."""
+        return self.mode in TURNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +93,6 @@ class Window:
         return max(axis.crest for axis in self.axes)
 
 
-_SETTLED = 1 << wire.FLAGS.index("window settled")
-
-
 def _thousandths(value: int | None) -> float | None:
     return None if value is None else value / 1000
 
@@ -88,16 +106,23 @@ def status(frame: Frame) -> Status:
         fault=frame["fault"],
         command=frame["speed_command_permille"] / 1000,
         cap=frame["derate_cap_permille"] / 1000,
+        ceiling=frame["ceiling_permille"] / 1000,
         duty=frame["duty_permille"] / 1000,
         speed_rpm=frame["speed_rpm"],
         velocity_mm_s=_thousandths(frame["velocity_um_s"]),
         peak_g=_thousandths(frame["peak_mg"]),
         bearing_c=_thousandths(frame["bearing_mdegc"]),
+        driver_c=_thousandths(frame["driver_mdegc"]),
         current_a=_thousandths(frame["current_ma"]),
+        power_w=_thousandths(frame["power_mw"]),
         supply_v=_thousandths(frame["supply_mv"]),
+        supplies_v=tuple(_thousandths(frame[f"supply_{n}_mv"]) for n in (1, 2, 3)),
+        envelope_g=_thousandths(frame["envelope_mg"]),
+        alarms=tuple(readout.alarms(frame)),
+        flags=tuple(readout.named_bits(frame["flags"], wire.FLAGS)),
         control_overruns=frame["control_overruns"],
         bad_frames=frame["bad_frames"],
-        settled=bool(frame["flags"] & _SETTLED),
+        stray_bytes=frame["stray_bytes"],
     )
 
 

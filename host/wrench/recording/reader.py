@@ -163,8 +163,8 @@ class Recording:
         self._contents = in_file.read_contents(self._data, self.path)
         self._channels = {it.topic: it.id for it in self._contents.channels.values()}
         self._problems = dict.fromkeys(self._contents.problems)
-        self._tables: dict[str, Table] = {}
-        self._decoders: dict[str, tuple[Any, list[Any]]] = {}
+        self._tables: dict[str, Table] | None = None
+        self._blocks: NDArray[Any] | None = None
         self.metadata = self._read_metadata()
         if METADATA not in self.metadata:
             raise RecordingError(
@@ -332,19 +332,21 @@ class Recording:
 
     def table(self, topic: str) -> Table:
         """All messages of a topic but the waveform's; empty where the recording has none."""
-        if topic not in self._tables:
-            self._read_tables()
-        if topic not in self._tables:
-            return Table(np.empty(0), {}, {})
-        return self._tables[topic]
+        tables, _ = self._all_but_samples()
+        return tables.get(topic, Table(np.empty(0), {}, {}))
 
     def blocks(self, start_s: float | None = None, end_s: float | None = None) -> NDArray[Any]:
         """The frames that brought the waveform: a structured array with the fields of
         `schema.BLOCK`, in order. Those whose device time lies in the range."""
-        chunks = self._chunks_within(start_s, end_s)
-        channel_id = self._channels.get(schema.BLOCKS_TOPIC)
-        found = self._from_each(chunks, lambda it, data: self._fixed(it, data, channel_id, _BLOCK))
-        blocks = np.concatenate(found) if found else np.empty(0, _BLOCK.record)
+        if self._blocks is None and (start_s is not None or end_s is not None):
+            chunks = self._chunks_within(start_s, end_s)
+            channel_id = self._channels.get(schema.BLOCKS_TOPIC)
+            found = self._from_each(
+                chunks, lambda it, data: self._fixed(it, data, channel_id, _BLOCK)
+            )
+            blocks = _joined(found, _BLOCK)
+        else:
+            _, blocks = self._all_but_samples()
         begin, stop = self._range_ns(start_s, end_s)
         at_ns = blocks["publish_time"].astype(np.int64) + self._offset_ns
         return blocks[(at_ns >= begin) & (at_ns < stop)]
@@ -370,10 +372,8 @@ class Recording:
         # A block is as much later than its samples as it took the board to collect it.
         chunks = self._chunks_within(start_s, None if end_s is None else end_s + 1.0)
         found = self._from_each(chunks, of)
-        if not found:
-            return np.empty(0, _SAMPLE.record), np.empty(0, _BLOCK.record)
-        rows, blocks = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return rows, _those_of(blocks, rows)
+        rows = _joined([rows for rows, _ in found], _SAMPLE)
+        return rows, _those_of(_joined([blocks for _, blocks in found], _BLOCK), rows)
 
     def _gaps_between(
         self, rows: NDArray[Any], time_s: NDArray[np.float64], blocks: NDArray[Any], rate: float
@@ -394,24 +394,34 @@ class Recording:
         both = self.waveform(start_s, end_s + 0.5 / 1e6)
         return both.gaps
 
-    def _read_tables(self) -> None:
+    def _all_but_samples(self) -> tuple[dict[str, Table], NDArray[Any]]:
+        """The tables by topic, and all blocks; read once, in one pass."""
+        if self._tables is not None and self._blocks is not None:
+            return self._tables, self._blocks
+        blocks_id = self._channels.get(schema.BLOCKS_TOPIC)
         topics = {
             topic: channel_id
             for topic, channel_id in self._channels.items()
             if topic not in (schema.WAVEFORM_TOPIC, schema.BLOCKS_TOPIC)
         }
 
-        def of(chunk: ChunkIndex, data: bytes) -> dict[str, list[tuple[int, bytes]]]:
-            return {
+        def of(
+            chunk: ChunkIndex, data: bytes
+        ) -> tuple[dict[str, list[tuple[int, bytes]]], NDArray[Any]]:
+            messages = {
                 topic: [_message(data, int(at)) for at in self._rows(chunk, channel_id)["offset"]]
                 for topic, channel_id in topics.items()
             }
+            return messages, self._fixed(chunk, data, blocks_id, _BLOCK)
 
         found = self._from_each(self._contents.chunks, of)
+        self._blocks = _joined([blocks for _, blocks in found], _BLOCK)
+        self._tables = {}
         for topic in topics:
-            messages = [message for part in found for message in part[topic]]
+            messages = [message for part, _ in found for message in part[topic]]
             if messages:
                 self._tables[topic] = self._decoded(topic, messages)
+        return self._tables, self._blocks
 
     def _decoded(self, topic: str, messages: Sequence[tuple[int, bytes]]) -> Table:
         channel = self._contents.channels[self._channels[topic]]
@@ -509,6 +519,10 @@ def _gap(start_s: float, end_s: float, it: timing.Break, rate: float) -> Gap:
     if it.why == "samples lost":
         missing = max(missing, round((end_s - start_s) * rate) - 1, 1)
     return Gap(start_s, end_s, missing, it.why)
+
+
+def _joined(parts: list[NDArray[Any]], type_: schema.FixedType) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, type_.record)
 
 
 def _counted_on(sequence: NDArray[Any]) -> NDArray[np.int64]:

@@ -48,9 +48,9 @@ class _Samples:
 class Recorder:
     """Writes what a board sends into a file.
 
-    `board` is the board's file where it is known; it is attached. `waveform_s` ends the waveform
+    `board` is the board's file where it is known; it is attached. `waveform_s` ends the recording
     that many seconds of device time after its first sample; `full` says so. Without `waveform`,
-    that of the board is left out.
+    that of the board is left out. `received` counts the samples that are recorded, of each axis.
 
     Frames are given to `take` as they come, and at least ten times a second `tick` is called; the
     disk is written to in a thread of its own. Everything raises RecordingError where the disk is
@@ -71,8 +71,7 @@ class Recorder:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.losses = readout.Losses()
-        self.samples = 0
-        self.waveform_s = 0.0
+        self.received = 0
         self.full = False
         self._waveform = waveform
         self._waveform_us = math.inf if waveform_s is None else waveform_s * _SECOND_US
@@ -175,9 +174,12 @@ class Recorder:
         if self._lost_samples is not None and frame.lost_samples != self._lost_samples:
             self._place_blocks()
             self._clock.restart()
+            if self.full:
+                return
         self._lost_samples = frame.lost_samples
         number = unwrapped(first, self._number)
         self._number = number + samples
+        self.received += samples
         self._blocks.append(Block(number, samples, frame.time_us))
         triples = np.frombuffer(counts, "<i2").reshape(-1, 3)
         self._values.append(triples * (scale_ug / 1e6))
@@ -220,9 +222,8 @@ class Recorder:
             self._last_us = next(
                 it.time_us for it in blocks if it.last >= numbers[max(0, kept - 1)]
             )
+        self.received -= len(numbers) - kept
         if kept:
-            self.samples += kept
-            self.waveform_s = float(since_us[kept - 1]) / _SECOND_US
             self._placed.append(_Samples(numbers[:kept], times_us[:kept], values[:kept]))
 
     def _seal(self, *, final: bool) -> None:

@@ -100,9 +100,7 @@ def export(job: Job, format_: str) -> Exported:
     if job.what != "waveform" and format_ in ("wav", "uff58"):
         raise RecordingError(f"{format_} holds a waveform; export {job.what} to csv or parquet")
     if job.output.exists() and not job.overwrite:
-        raise RecordingError(
-            f"{job.output} is there already; give another name with -o, or --force"
-        )
+        raise _taken(job.output)
     try:
         return FORMATS[format_](job)
     except OSError as error:
@@ -127,10 +125,9 @@ def _csv(job: Job) -> Exported:
         for piece in job.pieces():
             gaps += len(piece.gaps)
             rows += len(piece)
-            for stretch in _with_gaps(piece):
-                if isinstance(stretch, float):
-                    writer.writerow([f"{stretch:.9f}", "", "", ""])
-                    continue
+            for gap_s, stretch in _with_gaps(piece):
+                if gap_s is not None:
+                    writer.writerow([f"{gap_s:.9f}", "", "", ""])
                 table_ = np.column_stack([stretch.time_s, stretch.acceleration_g])
                 np.savetxt(file, table_, ["%.9f", "%.7g", "%.7g", "%.7g"], ",", "\r\n")
     return Exported([job.output], rows, gaps)
@@ -181,28 +178,28 @@ def _wav(job: Job) -> Exported:
     try:
         for piece in job.pieces():
             shown += len(piece.gaps)
-            for stretch in _with_gaps(piece):
-                if isinstance(stretch, float) or file is None:
+            for gap_s, stretch in _with_gaps(piece):
+                if gap_s is not None or file is None:
                     if file is not None:
                         file.close()
-                    path = job.output if not gaps else _numbered(job.output, len(files) + 1)
-                    if path.exists() and not job.overwrite:
-                        raise RecordingError(
-                            f"{path} is there already; give another name with -o, or --force"
-                        )
-                    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT")
+                    path = _numbered(job.output, len(files) + 1) if gaps else job.output
+                    file = _sound(soundfile, job, path, rate)
                     files.append(path)
-                    file.title = job.description()
-                    file.comment = (
-                        f"1.0 is 1 g (9.80665 m/s2); channels x, y, z; rate {rate:.6f} Hz"
-                    )
-                if not isinstance(stretch, float):
-                    file.write(stretch.acceleration_g.astype(np.float32))
-                    rows += len(stretch)
+                file.write(stretch.acceleration_g.astype(np.float32))
+                rows += len(stretch)
     finally:
         if file is not None:
             file.close()
     return Exported(files, rows, shown)
+
+
+def _sound(soundfile: Any, job: Job, path: Path, rate: float) -> Any:
+    if path.exists() and not job.overwrite:
+        raise _taken(path)
+    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT")
+    file.title = job.description()
+    file.comment = f"1.0 is 1 g (9.80665 m/s2); channels x, y, z; rate {rate:.6f} Hz"
+    return file
 
 
 def _uff58(job: Job) -> Exported:
@@ -282,6 +279,10 @@ FORMATS: dict[str, Callable[[Job], Exported]] = {
 ENDINGS = {"uff58": ".uff", "wav": ".wav", "csv": ".csv", "parquet": ".parquet"}
 
 
+def _taken(path: Path) -> RecordingError:
+    return RecordingError(f"{path} is there already; give another name with -o, or --force")
+
+
 def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
@@ -301,27 +302,23 @@ def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def _with_gaps(piece: Waveform) -> Iterator[Waveform | float]:
-    """The stretches of a piece, and before each that follows a gap the time in its middle."""
-    ends = {gap.end_s: (gap.start_s + gap.end_s) / 2 for gap in piece.gaps}
+def _with_gaps(piece: Waveform) -> Iterator[tuple[float | None, Waveform]]:
+    """The stretches of a piece, each with the time in the middle of the gap before it, if any."""
+    middles = {gap.end_s: (gap.start_s + gap.end_s) / 2 for gap in piece.gaps}
     for stretch in piece.stretches():
-        middle_s = ends.get(float(stretch.time_s[0]))
-        if middle_s is not None:
-            yield middle_s
-        yield stretch
+        yield middles.get(float(stretch.time_s[0])), stretch
 
 
 def _marked(piece: Waveform) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times and values with a row of NaN in each gap."""
     times: list[Any] = []
     values: list[Any] = []
-    for stretch in _with_gaps(piece):
-        if isinstance(stretch, float):
-            times.append([stretch])
+    for gap_s, stretch in _with_gaps(piece):
+        if gap_s is not None:
+            times.append([gap_s])
             values.append(np.full((1, len(AXES)), np.nan))
-        else:
-            times.append(stretch.time_s)
-            values.append(stretch.acceleration_g)
+        times.append(stretch.time_s)
+        values.append(stretch.acceleration_g)
     return np.concatenate(times), np.concatenate(values)
 
 

@@ -143,10 +143,6 @@ class FixedType:
         pairs = zip(self._tags, values, strict=True)
         return self._payload.pack(*(part for pair in pairs for part in pair))
 
-    def is_sound(self, records: np.ndarray[Any, Any]) -> bool:
-        """Whether records that were read have this layout."""
-        return all(bool((records[name] == value).all()) for name, value in self._constants.items())
-
 
 def losses_message(device_time_us: int, losses: Losses) -> bytes:
     """The message of what was lost since the recording began."""

@@ -83,7 +83,11 @@ class SampleClock:
         origin_us = times_us[-1]
         times_us -= origin_us
         if len(ends) >= _LEAST_BLOCKS and -times_us[0] >= _LEAST_US:
-            self._period_us = float(np.polyfit(ends, times_us, 1)[0])
+            period_us, _ = np.polyfit(ends, times_us, 1)
+            late_us = times_us - ends * period_us
+            # Those that the board sent at once tell the rate; how late the others are is chance.
+            prompt = late_us <= np.median(late_us)
+            self._period_us = float(np.polyfit(ends[prompt], times_us[prompt], 1)[0])
         return float(origin_us + np.min(times_us - ends * self._period_us))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrench.errors import RecordingError
+from wrench.recording import schema
 from wrench.recording.reader import AXES, Recording, Table, Waveform
 
 G_M_S2 = 9.80665
@@ -26,6 +27,7 @@ WHAT = ("waveform", "status", "features", "events")
 _PIECE_S = 60.0
 _ACCELERATION, _TIME = 12, 17  # what UFF's dataset 58 calls them
 _NONE = 0
+_LARGEST_WAV = 4_000_000_000
 _UFF_EXPONENTS = [
     f"{axis}_{unit}_unit_exp"
     for axis in ("abscissa", "ordinate", "orddenom", "z_axis")
@@ -102,11 +104,21 @@ def export(job: Job, format_: str) -> Exported:
     if job.output.exists() and not job.overwrite:
         raise _taken(job.output)
     try:
+        _check_writable(job.output)
         return FORMATS[format_](job)
     except OSError as error:
         raise RecordingError(
             f"{job.output} cannot be written ({error.strerror or error}); give another name with -o"
         ) from error
+
+
+def _check_writable(path: Path) -> None:
+    """Raises OSError; not every library says why it cannot write."""
+    is_new = not path.exists()
+    with path.open("ab"):
+        pass
+    if is_new:
+        path.unlink()
 
 
 def _csv(job: Job) -> Exported:
@@ -196,7 +208,9 @@ def _wav(job: Job) -> Exported:
 def _sound(soundfile: Any, job: Job, path: Path, rate: float) -> Any:
     if path.exists() and not job.overwrite:
         raise _taken(path)
-    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT")
+    samples = job.recording.topics.get(schema.WAVEFORM_TOPIC, 0)
+    form = "WAV" if samples * len(AXES) * 4 < _LARGEST_WAV else "RF64"
+    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT", format=form)
     file.title = job.description()
     file.comment = f"1.0 is 1 g (9.80665 m/s2); channels x, y, z; rate {rate:.6f} Hz"
     return file

@@ -154,6 +154,13 @@ class Recorder:
         if self._monotonic_s() >= self._due_s or self._bytes >= _CHUNK_BYTES:
             self._seal(final=False)
 
+    def wait(self) -> None:
+        """Wait until what has been put into chunks so far is on the disk."""
+        done = threading.Event()
+        self._queue.put(done.set)
+        done.wait()
+        self._raise()
+
     def close(self) -> None:
         """Write what is left and the summary."""
         if self._first_us is not None:
@@ -258,7 +265,12 @@ class Recorder:
             messages = [it for it in messages if it.time_us <= last_us]
         if (messages or placed) and self._offset_ns is not None:
             offset_ns = self._offset_ns
-            self._queue.put(lambda: self._file.add_chunk(_chunk(messages, placed, offset_ns)))
+            self._queue.put(lambda: self._add_chunk(messages, placed, offset_ns))
+
+    def _add_chunk(self, messages: list[Message], placed: list[_Samples], offset_ns: int) -> None:
+        # After an error nothing more is tried than closing the file.
+        if self._error is None:
+            self._file.add_chunk(_chunk(messages, placed, offset_ns))
 
     def _begin_clock(self) -> None:
         # Of the frames so far, the one that waited least on its way tells wall time best.
@@ -271,9 +283,6 @@ class Recorder:
 
     def _write(self) -> None:
         while (job := self._queue.get()) is not None:
-            # After an error only the closing is tried.
-            if self._error is not None and job != self._file.close:
-                continue
             try:
                 job()
             except Exception as error:

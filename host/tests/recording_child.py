@@ -26,7 +26,8 @@ def context() -> Any:
 
 def record(url: str, path: Path, closed: Connection, largest_bytes: int = 0) -> None:
     """Record from a port. Sends, after each chunk that is on the disk, the file's size; at the end
-    the error. The file may grow to `largest_bytes`, as on a full disk."""
+    how many samples it says are in it, and the error. The file may grow to `largest_bytes`, as on a
+    full disk."""
     if largest_bytes:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, largest_bytes))
@@ -37,7 +38,9 @@ def record(url: str, path: Path, closed: Connection, largest_bytes: int = 0) -> 
         closed.send(self.size)
 
     RecordingFile.add_chunk = telling
+    session = Session(Link(open_port(url)), path)
     try:
-        Session(Link(open_port(url)), path).run()
+        session.run()
     except WrenchError as error:
-        closed.send(f"{error.exit_code} {error}")
+        assert session.progress is not None
+        closed.send((session.progress.samples, f"{error.exit_code} {error}"))

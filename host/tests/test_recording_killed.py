@@ -100,12 +100,13 @@ def test_a_full_disk_ends_it_with_a_sentence_and_a_readable_file(
     server: ReplayServer, tmp_path: Path, largest_bytes: int
 ) -> None:
     child = start(server.url, tmp_path / "full.mcap", largest_bytes)
-    *sizes, error = child.heard()
+    *sizes, (samples, error) = child.heard()
     assert str(error).startswith("10 ")
     assert "full; make room" in error
     assert child.path.stat().st_size <= largest_bytes
     with Recording(child.path) as recording:
         blocks = len(recording.blocks())
+        assert len(recording.waveform()) == samples
     recover(child.path)
     assert len(chunks_of(child.path)) == len(sizes)
     with Recording(child.path) as recording:
@@ -117,8 +118,9 @@ def test_a_board_that_goes_away_leaves_a_whole_file(server: ReplayServer, tmp_pa
     child = start(server.url, tmp_path / "gone.mcap")
     assert child.said.poll(PATIENCE_S)
     server.close()
-    *_, error = child.heard()
+    *_, (samples, error) = child.heard()
     assert str(error).startswith("5 ")
     with Recording(child.path) as recording:
         assert recording.is_complete
+        assert len(recording.waveform()) == samples
     read_strictly(child.path)

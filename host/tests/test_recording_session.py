@@ -207,7 +207,7 @@ def test_info_and_recover_of_a_file_that_was_cut(tmp_path: Path) -> None:
     recorded(path, Stream(3.0))
     path.write_bytes(path.read_bytes()[:100_000])
     assert "damaged: its writing was cut short" in invoke("info", path).output
-    assert "whole again" in invoke("recover", path).output
+    assert "is whole: " in invoke("recover", path).output
     assert "damaged" not in invoke("info", path).output
     assert "whole already" in invoke("recover", path).output
 

@@ -107,7 +107,7 @@ def test_a_full_disk_ends_it_with_a_sentence_and_a_readable_file(
     with Recording(child.path) as recording:
         blocks = len(recording.blocks())
         assert len(recording.waveform()) == samples
-    recover(child.path)
+    assert recover(child.path).cut_bytes == 0
     assert len(chunks_of(child.path)) == len(sizes)
     with Recording(child.path) as recording:
         assert len(recording.blocks()) == blocks

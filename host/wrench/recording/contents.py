@@ -79,6 +79,13 @@ def read_contents(data: memoryview, path: Path) -> Contents:
         return _from_records(data)
 
 
+def nothing_recorded(path: Path) -> RecordingError:
+    """What to tell of a file that ends before its first chunk does."""
+    return RecordingError(
+        f"{path} was cut before anything was recorded; there is nothing in it to read"
+    )
+
+
 def chunk_data(data: memoryview, index: ChunkIndex) -> bytes:
     """The uncompressed records of a chunk. Raises RecordingError where it is damaged."""
     try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ from wrench.recording import contents as in_file
 from wrench.recording import schema, timing
 from wrench.recording.clock import NUMBER_MASK
 from wrench.recording.recorder import CLOCK_METADATA, METADATA, OFFSET
+from wrench.recording.timing import Break
 
 AXES = ("x", "y", "z")
 _NS = 1_000_000_000
@@ -185,6 +187,8 @@ class Recording:
 
     def _check_metadata(self) -> None:
         """Raises RecordingError where it is not known who has sent the messages, or when."""
+        if not self._contents.is_complete and not self._contents.chunks:
+            raise in_file.nothing_recorded(self.path)
         if METADATA in self.metadata:
             try:
                 json.loads(self.metadata[METADATA]["greeting"])
@@ -196,10 +200,6 @@ class Recording:
         named = {it.name for it in self._contents.metadata}
         if METADATA in named:
             raise self._undescribed()
-        if not self._contents.is_complete and not self._contents.chunks:
-            raise RecordingError(
-                f"{self.path} was cut before anything was recorded; there is nothing in it to read"
-            )
         raise RecordingError(
             f"{self.path} is no recording of Wrench; give a file that `wrench record` has made"
         )
@@ -297,7 +297,7 @@ class Recording:
         """
         sequence, time_s, acceleration_g, blocks = self._samples(start_s, end_s)
         rate, sd = timing.rate_hz(blocks)
-        gaps = _gaps_between(sequence, time_s, blocks, rate)
+        gaps = _gaps_between(sequence, time_s, blocks, self._known(rate))
         return Waveform(time_s, acceleration_g, rate, sd, gaps)
 
     def pieces(
@@ -326,7 +326,7 @@ class Recording:
     def gaps(self) -> list[Gap]:
         """Where samples of the waveform are missing, from the times of its blocks."""
         blocks = self.blocks()
-        rate, _ = timing.rate_hz(blocks)
+        rate = self._known(timing.rate_hz(blocks)[0])
         time_s = self._time_s(blocks["device_time_us"] * 1000)
         found: list[Gap] = []
         for it in timing.breaks(blocks):
@@ -417,6 +417,10 @@ class Recording:
             np.concatenate(parts) for parts in zip(*found, strict=True)
         )
         return sequence, time_s, values, _those_of(blocks, sequence)
+
+    def _known(self, rate: float) -> float:
+        """The rate, or where too few blocks tell it, what the sensor is set to."""
+        return float(self.greeting["sample_rate_hz"] or 1) if math.isnan(rate) else rate
 
     def _gap_after(self, last: Waveform, piece: Waveform) -> list[Gap]:
         start_s, end_s = float(last.time_s[-1]), float(piece.time_s[0])
@@ -542,7 +546,7 @@ _DTYPES: dict[int, Any] = {
 }
 
 
-def _gap(start_s: float, end_s: float, it: timing.Break, rate: float) -> Gap:
+def _gap(start_s: float, end_s: float, it: Break, rate: float) -> Gap:
     missing = it.numbered
     if it.why == "samples lost":
         missing = max(missing, round((end_s - start_s) * rate) - 1, 1)
@@ -562,15 +566,22 @@ def _counted_on(sequence: NDArray[Any]) -> NDArray[np.int64]:
 def _gaps_between(
     sequence: NDArray[Any], time_s: NDArray[np.float64], blocks: NDArray[Any], rate: float
 ) -> list[Gap]:
-    """Gaps between samples with these numbers and times."""
+    """Gaps between samples with these numbers and times: where the numbers jump, and where the
+    blocks say that the sensor has lost some, which have no numbers."""
+    if not len(sequence):
+        return []
+    numbers = _counted_on(sequence)
+    starts = (blocks["first_sample"].astype(np.int64) - int(sequence[0])) & NUMBER_MASK
+    told = {int(np.searchsorted(numbers, starts[it.before])): it for it in timing.breaks(blocks)}
+    jumps = [int(at) + 1 for at in np.flatnonzero(np.diff(numbers) > 1)]
     found: list[Gap] = []
-    if len(sequence):
-        numbers = _counted_on(sequence)
-        starts = (blocks["first_sample"].astype(np.int64) - int(sequence[0])) & NUMBER_MASK
-        for it in timing.breaks(blocks):
-            at = int(np.searchsorted(numbers, starts[it.before]))
-            if 0 < at < len(numbers):
-                found.append(_gap(float(time_s[at - 1]), float(time_s[at]), it, rate))
+    for at in sorted({*jumps, *told}):
+        why = told[at].why if at in told else "frames lost"
+        if 0 < at < len(numbers) and (why == "samples lost" or at in jumps):
+            numbered = int(numbers[at] - numbers[at - 1]) - 1
+            found.append(
+                _gap(float(time_s[at - 1]), float(time_s[at]), Break(at, numbered, why), rate)
+            )
     return found
 
 

@@ -64,7 +64,7 @@ def recover(path: Path, output: Path | None = None, overwrite: bool = False) -> 
 
 def _completed(file: BinaryIO, path: Path) -> Recovered:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
-        contents = in_file.read_contents(data, path)
+        contents = _contents(data, path)
         damaged = [it for it in contents.chunks if not _is_sound(data, it)]
         if damaged:
             raise RecordingError(
@@ -84,6 +84,13 @@ def _completed(file: BinaryIO, path: Path) -> Recovered:
         raise cannot_write(path, error) from error
     cut = contents.size - contents.data_bytes
     return Recovered(path, len(contents.chunks), 0, cut, False)
+
+
+def _contents(data: memoryview, path: Path) -> Contents:
+    contents = in_file.read_contents(data, path)
+    if not contents.is_complete and not contents.chunks:
+        raise in_file.nothing_recorded(path)
+    return contents
 
 
 def _tail(data: memoryview, contents: Contents) -> tuple[int, bytes]:
@@ -119,7 +126,7 @@ def _tail(data: memoryview, contents: Contents) -> tuple[int, bytes]:
 
 def _copied(file: BinaryIO, path: Path, output: Path) -> Recovered:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
-        contents = in_file.read_contents(data, path)
+        contents = _contents(data, path)
         try:
             with output.open("wb") as copy:
                 chunks = _write_copy(data, contents, copy)

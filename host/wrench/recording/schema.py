@@ -200,12 +200,13 @@ class LogType:
     def encode(self, event: Frame, log_time_ns: int, board: str) -> bytes:
         """The message of the frame `event`."""
         code, detail = event["code"], event["detail"]
+        seconds, nanos = divmod(log_time_ns, 1_000_000_000)
         made = self._message(
+            timestamp={"seconds": seconds, "nanos": nanos},
             level=_LEVELS.get(code, _INFO),
             message=event_text(code, event_detail(code, detail) or str(detail), event["value"]),
             name=board,
         )
-        made.timestamp.seconds, made.timestamp.nanos = divmod(log_time_ns, 1_000_000_000)
         return made.SerializeToString()
 
 

@@ -121,7 +121,8 @@ def test_tables_have_their_units_in_the_head(run: Path, tmp_path: Path, format_:
     if format_ == "csv":
         with output.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert {"time_s", "current_ma", "crest_centi [1/100]", "mode"} <= rows[0].keys()
+        heads = {"time_s", "current_ma", "crest_centi [1/100]", "mode", "mode_number", "flags_bits"}
+        assert heads <= rows[0].keys()
         assert {row["supply_2_mv"] for row in rows} == {""}
         assert [row["mode"] for row in rows] == ["running"] * 12
     else:

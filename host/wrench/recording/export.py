@@ -36,6 +36,7 @@ _UFF_EXPONENTS = [
 _TIME_RESPONSE = 1
 _REAL_DOUBLE = 4
 _NAMED_UNITS = ("_g", "_mg", "_us", "_ms", "_s", "_mv", "_ma", "_mw", "_mdegc", "_rpm", "_permille")
+_NUMBERED = ("_number", "_bits")  # theirs is a list of names
 _LONGEST_UNIT = 24
 
 
@@ -352,7 +353,7 @@ def _marked(piece: Waveform) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _titled(name: str, units: dict[str, str]) -> str:
     """A column's title with its unit, where the name does not end with it and it is a short one."""
     unit = units.get(name, "").partition(",")[0]
-    said = name.endswith(_NAMED_UNITS)
+    said = name.endswith((*_NAMED_UNITS, *_NUMBERED))
     return name if said or not unit or len(unit) > _LONGEST_UNIT else f"{name} [{unit}]"
 
 

@@ -22,6 +22,7 @@ import controller
 import monitor_load
 import sharing
 from figure import Figure
+from host_tools import host_tools
 
 from wrench.bench.assemble import assemble, bare_flash
 from wrench.bench.emulator import StepSeen
@@ -213,6 +214,7 @@ def main() -> None:
     take(controller.allocation())
     take(controller.intervals())
     take(controller.kernels())
+    take(host_tools(content))
     take(determinism(content))
     take(losses(content, arguments.minutes))
     take(sharing.figures())

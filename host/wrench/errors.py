@@ -10,7 +10,8 @@
     ├── LinkError               6   the board does not answer as a Wrench board
     │   └── RefusedError        7   the board answered, and said no
     ├── FlashError              8   installing the firmware failed
-    └── RunEndedError           9   a run ended otherwise than its owner asked
+    ├── RunEndedError           9   a run ended otherwise than its owner asked
+    └── RecordingError         10   a recording cannot be written, read or exported
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
@@ -76,3 +77,9 @@ class RunEndedError(WrenchError):
     """The board has tripped, or somebody else has stopped the motor."""
 
     exit_code = 9
+
+
+class RecordingError(WrenchError):
+    """A recording cannot be written, read, mended or exported."""
+
+    exit_code = 10

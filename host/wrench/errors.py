@@ -10,7 +10,9 @@
     ├── LinkError               6   the board does not answer as a Wrench board
     │   └── RefusedError        7   the board answered, and said no
     ├── FlashError              8   installing the firmware failed
-    └── RunEndedError           9   a run ended otherwise than its owner asked
+    ├── RunEndedError           9   a run ended otherwise than its owner asked
+    ├── RecordingError          10  a recording is missing, damaged, or is none
+    └── ReportError             11  a report cannot be made or written
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code.
@@ -69,3 +71,15 @@ class RunEndedError(WrenchError):
     """The board has tripped, or somebody at it has stopped the motor."""
 
     exit_code = 9
+
+
+class RecordingError(WrenchError):
+    """A recording is missing, damaged beyond reading, or no recording at all."""
+
+    exit_code = 10
+
+
+class ReportError(WrenchError):
+    """A report cannot be made or written, or there is no display for a view."""
+
+    exit_code = 11

@@ -11,7 +11,7 @@
     │   └── RefusedError        7   the board answered, and said no
     ├── FlashError              8   installing the firmware failed
     ├── RunEndedError           9   a run ended otherwise than its owner asked
-    ├── RecordingError          10  a recording is missing, damaged, or is none
+    ├── RecordingError          10  a recording cannot be written, read or exported
     └── ReportError             11  a report cannot be made or written
 
 Every message is one sentence that ends with what to type or do next.
@@ -74,7 +74,7 @@ class RunEndedError(WrenchError):
 
 
 class RecordingError(WrenchError):
-    """A recording is missing, damaged beyond reading, or no recording at all."""
+    """A recording cannot be written, read, mended or exported."""
 
     exit_code = 10
 

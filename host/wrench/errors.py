@@ -11,8 +11,8 @@
     │   └── RefusedError        7   the board answered, and said no
     ├── FlashError              8   installing the firmware failed
     ├── RunEndedError           9   a run ended otherwise than its owner asked
-    ├── RecordingError          10  a recording cannot be written, read or exported
-    └── ReportError             11  a report cannot be made or written
+    ├── RecordingError         10   a recording cannot be written, read or exported
+    └── ReportError            11   a report cannot be made or written
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code.

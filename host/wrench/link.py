@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,6 @@ _BYTES_OF_NO_BOARD = 65_536
 _ASKED_AT_MOST = 3
 _NO_SUCH = "out of range"
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
-_FIELDS = {kind: fields for kind, (_, fields) in wire.MESSAGES.items()}
-_STRUCTS = {
-    kind: struct.Struct(wire.struct_format(fields)) for kind, (_, fields) in wire.MESSAGES.items()
-}
 _DATA_HEAD = struct.Struct(wire.DATA_HEAD_FORMAT)
 _COMMAND_HEAD = struct.Struct(wire.COMMAND_HEAD_FORMAT)
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -39,9 +35,13 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "EVENTS": wire.EVENTS,
     "REASONS": wire.REASONS,
 }
+_ABSENT, _BROKEN = wire.ABSENT, wire.BROKEN
+_new = object.__new__
+_SHORTEST = _DATA_HEAD.size + wire.CRC_BYTES
+_CRC_OF_SOUND = 0x2144DF1C  # what CRC-32 gives over anything that is followed by its own CRC
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Frame:
     """One message from the board.
 
@@ -57,10 +57,80 @@ class Frame:
     sequence: int
     dropped_frames: int
     lost_samples: int
-    tail: bytes = b""
+    tail: bytes
+    # Of a frame from the wire, all of it and the number of its kind. `values` and `tail` are taken
+    # out of it when they are first asked for: that takes longer than all the rest, and most are
+    # never asked for.
+    _raw: bytes = field(init=False, repr=False, compare=False)
+    _kind: int = field(init=False, repr=False, compare=False)
+
+    def __init__(  # noqa: PLR0917
+        self,
+        name: str,
+        values: dict[str, Any],
+        time_us: int,
+        sequence: int,
+        dropped_frames: int,
+        lost_samples: int,
+        tail: bytes = b"",
+    ) -> None:
+        self.name = name
+        self.values = values
+        self.time_us = time_us
+        self.sequence = sequence
+        self.dropped_frames = dropped_frames
+        self.lost_samples = lost_samples
+        self.tail = tail
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "values":
+            self.values = _LAYOUTS[self._kind].values(self._raw)
+            return self.values
+        if name == "tail":
+            self.tail = self._raw[_ENDS[self._kind] : -wire.CRC_BYTES]
+            return self.tail
+        raise AttributeError(name)
+
+
+class _Layout:
+    """How the fields of one kind of message become `Frame.values`."""
+
+    def __init__(self, fields: Sequence[tuple[str, str, str]]) -> None:
+        self._struct = struct.Struct(wire.struct_format(fields))
+        self._names = [name for name, _, _ in fields]
+        self._texts = [name for name, code, _ in fields if code.endswith("s")]
+        self._lists = [(name, _TABLES[unit]) for name, _, unit in fields if unit in _TABLES]
+        self._has_quantities = any(code == "i" for _, code, _ in fields)
+        self.size = self._struct.size
+        self.pack = self._struct.pack
+
+    def values(self, body: bytes) -> dict[str, Any]:
+        """The fields of a whole frame, decoded, head and CRC included."""
+        numbers = self._struct.unpack_from(body, _DATA_HEAD.size)
+        values = dict(zip(self._names, numbers, strict=True))
+        if self._has_quantities and (_ABSENT in numbers or _BROKEN in numbers):
+            for name, number in values.items():
+                if number in (_ABSENT, _BROKEN):
+                    values[name] = None
+        for name in self._texts:
+            if name != "unique_id":
+                values[name] = values[name].rstrip(b"\0")
+        for name, table in self._lists:
+            number = values[name]
+            values[name] = table[number] if number < len(table) else f"unknown {number}"
+        return values
+
+
+_LAYOUTS = {kind: _Layout(fields) for kind, (_, fields) in wire.MESSAGES.items()}
+# By kind: where the fields of a frame end; of a kind that there is not, beyond every frame.
+_ENDS = [
+    _DATA_HEAD.size + _LAYOUTS[kind].size if kind in _LAYOUTS else 1 << 30 for kind in range(256)
+]
+_LEAST_BYTES = [end + wire.CRC_BYTES for end in _ENDS]
+_NAMES = [wire.MESSAGES[kind][0] if kind in wire.MESSAGES else "" for kind in range(256)]
 
 
 @dataclass
@@ -73,31 +143,32 @@ class Decoder:
 
     bad_frames: int = 0
     missing_frames: int = 0
-    _held: bytearray = field(default_factory=bytearray)
+    _held: bytes = b""
     _sequence: int | None = None
     _dropped: int = 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield every frame that `data` completes."""
-        self._held += data
-        *whole, rest = self._held.split(b"\0")
-        self._held = bytearray(rest)
+        whole = (self._held + data).split(b"\0")
+        self._held = whole.pop()
         if len(self._held) > 4 * wire.MAX_DATA_BYTES:
-            self._held.clear()
+            self._held = b""
             self.bad_frames += 1
         for coded in whole:
             if not coded:
                 continue
-            frame = decode(bytes(coded))
+            frame = decode(coded)
             if frame is None:
                 self.bad_frames += 1
                 continue
+            sequence, dropped = frame.sequence, frame.dropped_frames
             if self._sequence is not None:
-                dropped = (frame.dropped_frames - self._dropped) & 0xFFFF
-                gap = (frame.sequence - self._sequence - 1) & 0xFFFF
-                self.missing_frames += max(0, gap - dropped)
-            self._sequence = frame.sequence
-            self._dropped = frame.dropped_frames
+                gap = (sequence - self._sequence - 1) & 0xFFFF
+                if gap:
+                    told = (dropped - self._dropped) & 0xFFFF
+                    self.missing_frames += max(0, gap - told)
+            self._sequence = sequence
+            self._dropped = dropped
             yield frame
 
 
@@ -107,40 +178,27 @@ def decode(coded: bytes) -> Frame | None:
         raw = cobs.decode(coded)
     except cobs.DecodeError:
         return None
-    body = raw[: -wire.CRC_BYTES]
-    if len(body) < _DATA_HEAD.size or zlib.crc32(body) != int.from_bytes(
-        raw[-wire.CRC_BYTES :], "little"
-    ):
+    if len(raw) < _SHORTEST or zlib.crc32(raw) != _CRC_OF_SOUND:
         return None
-    kind, _, sequence, time_us, dropped, lost = _DATA_HEAD.unpack_from(body)
-    layout = _STRUCTS.get(kind)
-    end = _DATA_HEAD.size + (layout.size if layout else 0)
-    if layout is None or len(body) < end:
+    kind, _, sequence, time_us, dropped, lost = _DATA_HEAD.unpack_from(raw)
+    if len(raw) < _LEAST_BYTES[kind]:
         return None
-    numbers = layout.unpack_from(body, _DATA_HEAD.size)
-    values = {
-        name: number if name == "unique_id" else _named(number, unit)
-        for (name, _, unit), number in zip(_FIELDS[kind], numbers, strict=True)
-    }
-    return Frame(wire.MESSAGES[kind][0], values, time_us, sequence, dropped, lost, body[end:])
+    frame = _new(Frame)
+    frame.name = _NAMES[kind]
+    frame.time_us = time_us
+    frame.sequence = sequence
+    frame.dropped_frames = dropped
+    frame.lost_samples = lost
+    frame._raw = raw
+    frame._kind = kind
+    return frame
 
 
 def encode(name: str, sequence: int, *values: int) -> bytes:
     """One command as it goes over the wire."""
     kind = _NAMES_TO_KINDS[name]
-    body = _COMMAND_HEAD.pack(kind, 0, sequence & 0xFFFF) + _STRUCTS[kind].pack(*values)
+    body = _COMMAND_HEAD.pack(kind, 0, sequence & 0xFFFF) + _LAYOUTS[kind].pack(*values)
     return cobs.encode(body + zlib.crc32(body).to_bytes(wire.CRC_BYTES, "little")) + b"\0"
-
-
-def _named(number: Any, unit: str) -> Any:
-    if isinstance(number, bytes):
-        return number.rstrip(b"\0")
-    if number in (wire.ABSENT, wire.BROKEN):
-        return None
-    table = _TABLES.get(unit)
-    if table is None:
-        return number
-    return table[number] if number < len(table) else f"unknown {number}"
 
 
 class Link:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from wrench import __version__
-from wrench.cli import control
+from wrench.cli import control, recording
 from wrench.cli.bench import bench
 from wrench.cli.boards import boards
 from wrench.cli.demo import demo
@@ -30,6 +30,14 @@ wrench.add_command(bench)
 wrench.add_command(flash)
 wrench.add_command(maintenance)
 for command in (control.run, control.stop, control.reset, control.status, control.monitor):
+    wrench.add_command(command)
+for command in (
+    recording.record,
+    recording.capture,
+    recording.info,
+    recording.export,
+    recording.recover,
+):
     wrench.add_command(command)
 wrench.add_command(setup)
 

@@ -1,0 +1,92 @@
+"""From device time to the times in a file: of messages, and of single samples.
+
+Device time is the truth. A message's `publish_time` is its device time in ns; its `log_time` is
+device time plus one constant for the whole file, chosen so that it is wall time in ns since 1970.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMBER_MASK = (1 << 30) - 1
+"""The board counts samples in 30 bits."""
+
+_HISTORY_US = 10_000_000
+_LEAST_BLOCKS, _LEAST_US = 20, 200_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """A waveform frame: the number of its first sample, counted on beyond the board's 30 bits, how
+    many there are, and the device time at which the board sent it."""
+
+    first: int
+    samples: int
+    time_us: int
+
+    @property
+    def last(self) -> int:
+        """Number of its last sample."""
+        return self.first + self.samples - 1
+
+
+class SampleClock:
+    """Device time of every sample, from the times at which the board sent blocks of them.
+
+    The board stamps a block when it sends it: at once, or up to some milliseconds later where it
+    has something else to do first. So samples are placed on a line through the blocks of the last
+    ten seconds, as low as the earliest of them; each stretch begins where the last one ended, and
+    times always rise. Until there is a line, the sensor's nominal rate serves.
+    """
+
+    def __init__(self, nominal_hz: float) -> None:
+        self._period_us = 1e6 / nominal_hz
+        self._history: deque[Block] = deque()
+        self._placed: tuple[int, float] | None = None
+
+    def restart(self) -> None:
+        """Samples were lost, nobody knows how many: what comes next is on a new line."""
+        self._history.clear()
+        self._placed = None
+
+    def times_us(self, blocks: Sequence[Block]) -> NDArray[np.float64]:
+        """Device times in us of the samples of these blocks, one after another.
+
+        Blocks come in order, each once.
+        """
+        self._history.extend(blocks)
+        while self._history[-1].time_us - self._history[0].time_us > _HISTORY_US:
+            self._history.popleft()
+        last = blocks[-1].last
+        end_us = self._line_at(last)
+        numbers = np.concatenate([np.arange(it.first, it.last + 1) for it in blocks])
+        if self._placed is None:
+            times_us = end_us - (last - numbers) * self._period_us
+        else:
+            number, time_us = self._placed
+            # Half a period: an earlier line may have run ahead, and times must rise all the same.
+            end_us = max(end_us, time_us + (last - number) * self._period_us / 2)
+            times_us = time_us + (numbers - number) * ((end_us - time_us) / (last - number))
+        self._placed = (last, end_us)
+        return times_us
+
+    def _line_at(self, number: int) -> float:
+        ends = np.array([it.last for it in self._history], np.float64) - number
+        times_us = np.array([it.time_us for it in self._history], np.float64)
+        origin_us = times_us[-1]
+        times_us -= origin_us
+        if len(ends) >= _LEAST_BLOCKS and -times_us[0] >= _LEAST_US:
+            self._period_us = float(np.polyfit(ends, times_us, 1)[0])
+        return float(origin_us + np.min(times_us - ends * self._period_us))
+
+
+def unwrapped(number: int, before: int | None) -> int:
+    """A sample's number as the board counts it, counted on from the one before it."""
+    if before is None:
+        return number
+    return before + ((number - before) & NUMBER_MASK)

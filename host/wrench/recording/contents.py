@@ -1,0 +1,266 @@
+"""What is in a recording's file and where: from its summary, or, where it has none because its
+writing was cut short, from the records themselves."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import lz4.frame
+import numpy as np
+import zstandard
+from mcap.data_stream import ReadDataStream
+from mcap.exceptions import McapError
+from mcap.opcode import Opcode
+from mcap.records import (
+    Attachment,
+    AttachmentIndex,
+    Channel,
+    ChunkIndex,
+    Footer,
+    Metadata,
+    MetadataIndex,
+    Schema,
+    Statistics,
+)
+from mcap.writer import MCAP0_MAGIC
+from numpy.typing import NDArray
+
+from wrench.errors import RecordingError
+from wrench.recording.chunk import INDEX_ENTRY
+
+_RECORD_HEAD = struct.Struct("<BQ")
+_CHUNK_HEAD = struct.Struct("<QQQI")
+_INDEX_HEAD = struct.Struct("<HI")
+_MESSAGE_HEAD = struct.Struct("<HIQQ")
+_DATA_END_BYTES = _RECORD_HEAD.size + 4
+_FOOTER_AND_MAGIC_BYTES = _RECORD_HEAD.size + 20 + len(MCAP0_MAGIC)
+_LAST_OPCODE = max(Opcode)
+_DAMAGED = (McapError, struct.error, ValueError, EOFError, zstandard.ZstdError, RuntimeError)
+
+
+@dataclass
+class Contents:
+    """Where everything is.
+
+    `is_complete` says that the file has its summary. `data_bytes` is where its data end: of a file
+    without a summary, with the last whole record. `indexes` then has the message indexes of the
+    last chunk, made anew: by the chunk's offset and channel, rows of log time and offset.
+    `problems` are sentences.
+    """
+
+    size: int
+    is_complete: bool = True
+    data_bytes: int = 0
+    schemas: dict[int, Schema] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    chunks: list[ChunkIndex] = field(default_factory=list)
+    attachments: list[AttachmentIndex] = field(default_factory=list)
+    metadata: list[MetadataIndex] = field(default_factory=list)
+    counts: dict[int, int] | None = None
+    indexes: dict[int, dict[int, NDArray[Any]]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_contents(data: memoryview, path: Path) -> Contents:
+    """What is in a file with these bytes. Raises RecordingError where it is no MCAP file."""
+    if bytes(data[: len(MCAP0_MAGIC)]) != MCAP0_MAGIC:
+        raise RecordingError(
+            f"{path} is no recording; give a file that `wrench record` has made, or another .mcap"
+        )
+    try:
+        return _from_summary(data)
+    except _DAMAGED:
+        return _from_records(data)
+
+
+def chunk_data(data: memoryview, index: ChunkIndex) -> bytes:
+    """The uncompressed records of a chunk. Raises RecordingError where it is damaged."""
+    try:
+        return _chunk_data(data, index)
+    except _DAMAGED as error:
+        raise RecordingError(
+            f"the chunk at byte {index.chunk_start_offset} is damaged; mend the file with "
+            "`wrench recover`"
+        ) from error
+
+
+def index_rows(data: memoryview, contents: Contents, index: ChunkIndex, channel_id: int) -> Any:
+    """Log time and offset of each message of a channel in a chunk: an array of `INDEX_ENTRY`."""
+    made = contents.indexes.get(index.chunk_start_offset)
+    if made is not None:
+        return made.get(channel_id, np.empty(0, INDEX_ENTRY))
+    offset = index.message_index_offsets.get(channel_id)
+    if offset is None:
+        return np.empty(0, INDEX_ENTRY)
+    _, size = _INDEX_HEAD.unpack_from(data, offset + _RECORD_HEAD.size)
+    begin = offset + _RECORD_HEAD.size + _INDEX_HEAD.size
+    return np.frombuffer(data[begin : begin + size], INDEX_ENTRY)
+
+
+def messages_in(records: bytes) -> Iterator[tuple[int, int, int]]:
+    """Channel, log time and offset of each message in a chunk's records."""
+    at = 0
+    while at < len(records):
+        opcode, length = _RECORD_HEAD.unpack_from(records, at)
+        if opcode == Opcode.MESSAGE:
+            channel_id, _, log_time, _ = _MESSAGE_HEAD.unpack_from(records, at + _RECORD_HEAD.size)
+            yield channel_id, log_time, at
+        at += _RECORD_HEAD.size + length
+
+
+def made_indexes(records: bytes) -> dict[int, NDArray[Any]]:
+    """The message indexes of a chunk with these records."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for channel_id, log_time, offset in messages_in(records):
+        found.setdefault(channel_id, []).append((log_time, offset))
+    return {channel_id: np.array(rows, INDEX_ENTRY) for channel_id, rows in found.items()}
+
+
+def stream_at(data: memoryview, offset: int, length: int) -> tuple[int, ReadDataStream]:
+    """Opcode and content of the record at an offset."""
+    stream = ReadDataStream(BytesIO(data[offset : offset + length]))
+    opcode = stream.read1()
+    stream.read8()
+    return opcode, stream
+
+
+def _chunk_data(data: memoryview, index: ChunkIndex) -> bytes:
+    at = index.chunk_start_offset + _RECORD_HEAD.size
+    _, _, size, crc = _CHUNK_HEAD.unpack_from(data, at)
+    begin = index.chunk_start_offset + index.chunk_length - index.compressed_size
+    packed = data[begin : begin + index.compressed_size]
+    if index.compression == "zstd":
+        records = zstandard.ZstdDecompressor().decompress(packed, max_output_size=size)
+    elif index.compression == "lz4":
+        records = lz4.frame.decompress(packed)
+    else:
+        records = bytes(packed)
+    if len(records) != size or (crc and zlib.crc32(records) != crc):
+        raise ValueError("the checksum is another")
+    return records
+
+
+def _from_summary(data: memoryview) -> Contents:
+    size = len(data)
+    if bytes(data[-len(MCAP0_MAGIC) :]) != MCAP0_MAGIC:
+        raise ValueError("the file does not end as one")
+    opcode, stream = stream_at(data, size - _FOOTER_AND_MAGIC_BYTES, _FOOTER_AND_MAGIC_BYTES)
+    if opcode != Opcode.FOOTER:
+        raise ValueError("no footer")
+    footer = Footer.read(stream)
+    end = size - len(MCAP0_MAGIC)
+    if not footer.summary_start:
+        raise ValueError("no summary")
+    # What the checksum covers ends just before itself.
+    if (
+        footer.summary_crc
+        and zlib.crc32(data[footer.summary_start : end - 4]) != footer.summary_crc
+    ):
+        raise ValueError("the summary's checksum is another")
+    contents = Contents(size, data_bytes=footer.summary_start - _DATA_END_BYTES)
+    for opcode, stream, _, _ in _records(data, footer.summary_start, end):
+        if opcode == Opcode.SCHEMA:
+            schema = Schema.read(stream)
+            contents.schemas[schema.id] = schema
+        elif opcode == Opcode.CHANNEL:
+            channel = Channel.read(stream)
+            contents.channels[channel.id] = channel
+        elif opcode == Opcode.CHUNK_INDEX:
+            contents.chunks.append(ChunkIndex.read(stream))
+        elif opcode == Opcode.ATTACHMENT_INDEX:
+            contents.attachments.append(AttachmentIndex.read(stream))
+        elif opcode == Opcode.METADATA_INDEX:
+            contents.metadata.append(MetadataIndex.read(stream))
+        elif opcode == Opcode.STATISTICS:
+            contents.counts = Statistics.read(stream).channel_message_counts
+    return contents
+
+
+def _from_records(data: memoryview) -> Contents:
+    contents = Contents(len(data), is_complete=False, data_bytes=len(MCAP0_MAGIC))
+    try:
+        for opcode, stream, offset, length in _records(data, len(MCAP0_MAGIC), len(data)):
+            if opcode in (Opcode.DATA_END, Opcode.FOOTER):
+                break
+            _take_record(contents, opcode, stream, offset, length)
+            contents.data_bytes = offset + length
+    except _DAMAGED:
+        pass
+    _check_end(data, contents)
+    cut = len(data) - contents.data_bytes
+    contents.problems.append(
+        "its writing was cut short"
+        + (f", {cut:,} bytes at its end are not readable" if cut else "")
+        + "; `wrench recover` makes it whole"
+    )
+    return contents
+
+
+def _take_record(
+    contents: Contents, opcode: int, stream: ReadDataStream, offset: int, length: int
+) -> None:
+    if opcode == Opcode.SCHEMA:
+        schema = Schema.read(stream)
+        contents.schemas[schema.id] = schema
+    elif opcode == Opcode.CHANNEL:
+        channel = Channel.read(stream)
+        contents.channels[channel.id] = channel
+    elif opcode == Opcode.METADATA:
+        contents.metadata.append(MetadataIndex(offset, length, Metadata.read(stream).name))
+    elif opcode == Opcode.ATTACHMENT:
+        it = Attachment.read(stream)
+        contents.attachments.append(
+            AttachmentIndex(
+                offset, length, it.log_time, it.create_time, len(it.data), it.name, it.media_type
+            )
+        )
+    elif opcode == Opcode.CHUNK:
+        start_ns, end_ns, size, _ = _CHUNK_HEAD.unpack(stream.read(_CHUNK_HEAD.size))
+        compression = stream.read_prefixed_string()
+        contents.chunks.append(
+            ChunkIndex(length, offset, compression, stream.read8(), end_ns, 0, {}, start_ns, size)
+        )
+    elif opcode == Opcode.MESSAGE_INDEX and contents.chunks:
+        channel_id, _ = _INDEX_HEAD.unpack(stream.read(_INDEX_HEAD.size))
+        last = contents.chunks[-1]
+        last.message_index_offsets[channel_id] = offset
+        last.message_index_length += length
+
+
+def _check_end(data: memoryview, contents: Contents) -> None:
+    """The last chunk may lack some of its indexes, and after a power cut its content."""
+    while contents.chunks:
+        last = contents.chunks[-1]
+        try:
+            records = _chunk_data(data, last)
+            contents.indexes = {last.chunk_start_offset: made_indexes(records)}
+        except _DAMAGED:
+            contents.chunks.pop()
+            contents.data_bytes = last.chunk_start_offset
+            continue
+        return
+
+
+def _records(
+    data: memoryview, begin: int, end: int
+) -> Iterator[tuple[int, ReadDataStream, int, int]]:
+    """Opcode, content, offset and length of each whole record."""
+    at = begin
+    while at + _RECORD_HEAD.size <= end:
+        opcode, length = _RECORD_HEAD.unpack_from(data, at)
+        begins = at + _RECORD_HEAD.size
+        if begins + length > end:
+            return
+        if not 0 < opcode <= _LAST_OPCODE:
+            raise ValueError("no record")
+        # Of a chunk the head is enough, and of an index of messages.
+        kept = 64 if opcode in (Opcode.CHUNK, Opcode.MESSAGE_INDEX) else length
+        stream = ReadDataStream(BytesIO(data[begins : begins + min(kept, length)]))
+        yield opcode, stream, at, _RECORD_HEAD.size + length
+        at = begins + length

@@ -1,0 +1,179 @@
+"""Recording from a link: the waveform on and off again, until somebody or the time ends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wrench.boards import Board, InvalidBoardError, known_boards, load_board
+from wrench.errors import LinkError, RecordingError, WrenchError
+from wrench.link import Frame, Link
+from wrench.operation import SILENCE_S, frames
+from wrench.readout import Losses
+from wrench.recording.recorder import Recorder
+
+_LOOK_EVERY_S = 0.1
+_SECOND_US = 1_000_000
+_LARGEST_BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a recording stands: `duration_s` of device time, `samples` of each axis, the waveform's
+    rate in the last second, bytes on the disk, and what was lost."""
+
+    path: Path
+    duration_s: float
+    samples: int
+    rate_hz: float
+    size: int
+    losses: Losses
+
+
+@dataclass
+class Session:
+    """One recording from a link, to be run once; `progress` tells how it stands, also after `run`
+    has raised.
+
+    `board` is the file that the board was flashed from, where it is known. The recording ends after
+    `duration_s` of device time, or with the last sample within `waveform_s` of the first one, or
+    once `ended` says so. `show` is called once a second.
+    """
+
+    link: Link
+    path: Path
+    board: Path | None = None
+    waveform: bool = True
+    duration_s: float | None = None
+    waveform_s: float | None = None
+    overwrite: bool = False
+    ended: Callable[[], bool] = lambda: False
+    show: Callable[[Progress], None] = lambda progress: None
+    progress: Progress | None = None
+
+    def run(self) -> Progress:
+        """Record; what has been recorded is whole, however it ends.
+
+        The board's waveform is turned on for it, and off again unless it was on before. The motor
+        is left alone.
+
+        Raises:
+            RecordingError: the file cannot be written, or the disk is full.
+            LinkError, PortError: the link is lost, or the board has restarted.
+        """
+        greeting = self.link.hello()
+        board = board_of(greeting, self.board)
+        was_on = self.waveform and _streams(self.link, greeting["sample_rate_hz"])
+        recorder = Recorder(
+            self.path,
+            greeting,
+            board=board,
+            waveform=self.waveform,
+            waveform_s=self.waveform_s,
+            overwrite=self.overwrite,
+        )
+        turned_on = False
+        try:
+            recorder.take(greeting, self.link.decoder)
+            if self.waveform and not was_on:
+                self.link.command("stream", 1)
+                turned_on = True
+            self._follow(recorder)
+        finally:
+            try:
+                recorder.close()
+            finally:
+                self.progress = _progress(recorder, None)
+                if turned_on:
+                    _turn_off(self.link)
+        return self.progress
+
+    def _follow(self, recorder: Recorder) -> None:
+        heard_s = time.monotonic()
+        before = self.progress = _progress(recorder, None)
+        last_us = -1
+        while not self.ended() and not recorder.full:
+            frame = self.link.receive(_LOOK_EVERY_S)
+            if frame is None:
+                if time.monotonic() - heard_s > SILENCE_S:
+                    raise LinkError(
+                        f"the board has sent nothing for {SILENCE_S:g} s; reset it, or flash it "
+                        "with `wrench flash`, and record again"
+                    )
+                recorder.tick()
+                continue
+            heard_s = time.monotonic()
+            if frame.time_us < last_us:
+                raise LinkError(
+                    "the board has restarted, and its clock with it; record again, into another "
+                    "file"
+                )
+            last_us = frame.time_us
+            recorder.take(frame, self.link.decoder)
+            if recorder.duration_s - before.duration_s >= 1.0:
+                before = self.progress = _progress(recorder, before)
+                self.show(before)
+            if self.duration_s is not None and recorder.duration_s >= self.duration_s:
+                return
+
+
+def board_of(greeting: Frame, given: Path | None) -> Board | None:
+    """The board file that a board was flashed from: the given one, or one of those known; None
+    where there is none with its hash.
+
+    Raises RecordingError where the given one has another hash, BoardFileError where it is invalid.
+    """
+    if given is not None:
+        board = load_board(given)
+        if board.hash != greeting["board_hash"]:
+            raise RecordingError(
+                f"the board was not flashed from {given} as it is now; leave out --board, or "
+                "install it with `wrench flash`"
+            )
+        return board
+    for path in known_boards():
+        try:
+            board = load_board(path)
+        except InvalidBoardError:
+            continue
+        if board.hash == greeting["board_hash"]:
+            return board
+    return None
+
+
+def _streams(link: Link, rate_hz: int) -> bool:
+    """Whether the board's waveform is on: listens for as long as three blocks of it take."""
+    began_us = None
+    heard = 0
+    for frame in frames(link):
+        if frame.name == "waveform":
+            return True
+        began_us = frame.time_us if began_us is None else began_us
+        heard += frame.name == "status"
+        passed_us = frame.time_us - began_us
+        if heard >= 2 and passed_us > 3 * _LARGEST_BLOCK * _SECOND_US / max(1, rate_hz):
+            break
+    return False
+
+
+def _turn_off(link: Link) -> None:
+    try:
+        link.command("stream", 0)
+    except WrenchError:
+        return  # the link is lost, and told; or it ends with this program
+
+
+def _progress(recorder: Recorder, before: Progress | None) -> Progress:
+    rate = 0.0
+    if before is not None and recorder.duration_s > before.duration_s:
+        rate = (recorder.received - before.samples) / (recorder.duration_s - before.duration_s)
+    return Progress(
+        recorder.path,
+        recorder.duration_s,
+        recorder.received,
+        rate,
+        recorder.size,
+        replace(recorder.losses),
+    )

@@ -1,0 +1,76 @@
+"""What the waveform's blocks tell: its true rate, and where samples are missing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wrench.recording.clock import NUMBER_MASK
+
+_WRAP = 0xFFFF
+_LEAST_BLOCKS = 3
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where the waveform is interrupted: before block `before`.
+
+    `numbered` samples are missing in the board's own count. `why` is "samples lost", "dropped by
+    the board" or "frames lost"; where samples were lost, the board's count does not tell how many.
+    """
+
+    before: int
+    numbered: int
+    why: str
+
+
+def breaks(blocks: NDArray[Any]) -> list[Break]:
+    """Every interruption between blocks that follow each other in a recording."""
+    if len(blocks) < 2:
+        return []
+    first = blocks["first_sample"].astype(np.int64)
+    expected = first[:-1] + blocks["samples"][:-1]
+    numbered = (first[1:] - expected) & NUMBER_MASK
+    lost = np.diff(blocks["lost_samples"].astype(np.int64)) & _WRAP
+    dropped = np.diff(blocks["dropped_frames"].astype(np.int64)) & _WRAP
+    found: list[Break] = []
+    for at in np.flatnonzero((numbered > 0) | (lost > 0)):
+        why = (
+            "samples lost" if lost[at] else "dropped by the board" if dropped[at] else "frames lost"
+        )
+        found.append(Break(int(at) + 1, int(numbered[at]), why))
+    return found
+
+
+def rate_hz(blocks: NDArray[Any]) -> tuple[float, float]:
+    """Sampling rate against device time and its standard uncertainty, both in Hz; NaN where there
+    are too few blocks.
+
+    Least squares over the times at which the board sent the blocks. Stretches between which
+    samples were lost share the rate and nothing else.
+    """
+    if len(blocks) < _LEAST_BLOCKS:
+        return math.nan, math.nan
+    counted = np.diff(blocks["first_sample"].astype(np.int64)) & NUMBER_MASK
+    ends = np.concatenate([[0], np.cumsum(counted)]) + blocks["samples"].astype(np.int64)
+    times_us = (blocks["device_time_us"] - blocks["device_time_us"][0]).astype(np.float64)
+    restarts = [it.before for it in breaks(blocks) if it.why == "samples lost"]
+    xs: list[NDArray[np.float64]] = []
+    ys: list[NDArray[np.float64]] = []
+    for part in np.split(np.arange(len(blocks)), restarts):
+        xs.append(ends[part] - ends[part].mean())
+        ys.append(times_us[part] - times_us[part].mean())
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    spread = float(x @ x)
+    freedom = len(x) - len(xs) - 1
+    if spread == 0.0 or freedom < 1:
+        return math.nan, math.nan
+    period_us = float(x @ y) / spread
+    residuals = y - period_us * x
+    sd_us = math.sqrt(float(residuals @ residuals) / freedom / spread)
+    rate = 1e6 / period_us
+    return rate, rate * sd_us / period_us

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 
+from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray, Part
 from wrench.analysis.shaft import Shaft
 
@@ -51,8 +52,8 @@ def envelope(part: Part, rate_hz: float, band: Band) -> tuple[Part, float] | Non
     spoiled = int(np.ceil(_RINGS / band.width_hz * rate_hz))
     if count <= 4 * spoiled:
         return None
-    size = int(fft.next_fast_len(count, real=True))
-    spectrum = np.asarray(fft.rfft(part.values - np.mean(part.values), size))
+    size = fourier.fast_length(count, real=True)
+    spectrum = fourier.forward(part.values - np.mean(part.values), size)
     baseband, env_rate = _baseband(spectrum, size, rate_hz, band, _OVERSAMPLED)
     magnitude = np.abs(baseband)
     cut = int(np.ceil(spoiled * env_rate / rate_hz))
@@ -95,8 +96,8 @@ def choose_band(parts: Iterable[Part], rate_hz: float, least_hz: float) -> Band 
         return None
     found: list[list[float]] = [[] for _ in bank]
     for block in blocks:
-        size = int(fft.next_fast_len(len(block), real=True))
-        spectrum = np.asarray(fft.rfft(block - np.mean(block), size))
+        size = fourier.fast_length(len(block), real=True)
+        spectrum = fourier.forward(block - np.mean(block), size)
         for kept, band in zip(found, bank, strict=True):
             kept.append(_kurtosis(spectrum, size, len(block), rate_hz, band))
     middles = [float(np.median(one)) for one in found]
@@ -110,8 +111,8 @@ def choose_band(parts: Iterable[Part], rate_hz: float, least_hz: float) -> Band 
 
 
 def _baseband(
-    spectrum: np.ndarray, size: int, rate_hz: float, band: Band, oversampled: float
-) -> tuple[np.ndarray, float]:
+    spectrum: fourier.ComplexArray, size: int, rate_hz: float, band: Band, oversampled: float
+) -> tuple[fourier.ComplexArray, float]:
     """The complex envelope of a band and its rate, from the half spectrum of `size` samples."""
     spacing = rate_hz / size
     edge_hz = _EDGE * band.width_hz
@@ -121,8 +122,8 @@ def _baseband(
     outside = np.maximum(band.low_hz - frequency, frequency - band.high_hz) / edge_hz
     weight = 0.5 * (1.0 + np.cos(np.pi * np.clip(outside, 0.0, 1.0)))
     kept = spectrum[first:after] * weight
-    length = int(fft.next_fast_len(int(np.ceil(oversampled * len(kept)))))
-    return np.asarray(fft.ifft(kept, length)) * (2.0 * length / size), length * spacing
+    length = fourier.fast_length(int(np.ceil(oversampled * len(kept))))
+    return fourier.backward(kept, length) * (2.0 * length / size), length * spacing
 
 
 def _bank(low_hz: float, high_hz: float, least_hz: float) -> list[Band]:
@@ -149,7 +150,9 @@ def _blocks(parts: Iterable[Part], rate_hz: float) -> Sequence[FloatArray]:
     return blocks[::step]
 
 
-def _kurtosis(spectrum: np.ndarray, size: int, count: int, rate_hz: float, band: Band) -> float:
+def _kurtosis(
+    spectrum: fourier.ComplexArray, size: int, count: int, rate_hz: float, band: Band
+) -> float:
     """Of the complex envelope: 0 for Gaussian noise, -1 for a sine."""
     baseband, env_rate = _baseband(spectrum, size, rate_hz, band, 1.0)
     cut = int(np.ceil(_RINGS / band.width_hz * env_rate))

@@ -9,8 +9,10 @@ import numpy as np
 
 from wrench.analysis.files import find_recording, read_samples
 from wrench.analysis.measurement import Measurement, SampledWaveform, Series
+from wrench.analysis.recorded import measurement_from_recording
 from wrench.boards.schema import Bearing, Board
 from wrench.errors import ReportError
+from wrench.recording import Recording
 
 _AXES = ("x", "y", "z")
 
@@ -35,7 +37,10 @@ def load(path: str | Path, told: Told | None = None) -> Measurement:
     """
     told = told or Told()
     found = find_recording(path)
-    measurement = _load_samples(found, told)
+    if found.suffix.lower() == ".mcap":
+        measurement = measurement_from_recording(Recording(found))
+    else:
+        measurement = _load_samples(found, told)
     board = told.board or measurement.board
     bearing = told.bearing or (board.bearing if board else None) or measurement.bearing
     speed = measurement.speed_rpm

@@ -18,7 +18,9 @@ class Extremes:
     def __init__(self, start_s: float, end_s: float, columns: int = COLUMNS) -> None:
         self._start_s = start_s
         self.width_s = (end_s - start_s) / columns
-        self.time_s: FloatArray = start_s + (np.arange(columns) + 0.5) * self.width_s
+        self.time_s: FloatArray = (
+            start_s + (np.arange(columns, dtype=np.float64) + 0.5) * self.width_s
+        )
         self.low: FloatArray = np.full(columns, np.nan)
         self.high: FloatArray = np.full(columns, np.nan)
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 from scipy.signal import windows
 
+from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray, Part
 
 STANDARD_GRAVITY = 9.80665
@@ -95,7 +95,9 @@ class Segmenter:
             return
         view = np.lib.stride_tricks.sliding_window_view(data, self.count)[:: self._hop][:number]
         first_s = part.end_s - len(data) / self.rate
-        middles_s = first_s + (np.arange(number) * self._hop + 0.5 * self.count) / self.rate
+        middles_s = first_s + (
+            np.arange(number, dtype=np.float64) * self._hop + 0.5 * self.count
+        ) / (self.rate)
         batch = max(1, _BATCH_NUMBERS // (PADDING * self.count))
         for at in range(0, number, batch):
             yield middles_s[at : at + batch], view[at : at + batch]
@@ -103,7 +105,7 @@ class Segmenter:
 
 def lines(rate: float, count: int) -> FloatArray:
     """Frequencies of the lines of segments of `count` samples, from 0 to half the rate."""
-    return fft.rfftfreq(_padded(count), 1.0 / rate)
+    return fourier.frequencies(_padded(count), rate)
 
 
 def mean_squares(segments: FloatArray) -> FloatArray:
@@ -113,7 +115,7 @@ def mean_squares(segments: FloatArray) -> FloatArray:
     weight = float(np.sum(window))
     # By the weighted mean, so that nothing of gravity leaks into the lines beside 0.
     level = segments @ (window / weight)
-    spectrum = fft.rfft((segments - level[:, np.newaxis]) * window, _padded(count), axis=1)
+    spectrum = fourier.forward((segments - level[:, np.newaxis]) * window, _padded(count))
     return 2.0 / weight**2 * (spectrum.real**2 + spectrum.imag**2)
 
 
@@ -151,4 +153,4 @@ def segment_samples(run_samples: Iterable[int], wanted: int, averages: int = 4) 
 
 
 def _padded(count: int) -> int:
-    return int(fft.next_fast_len(PADDING * count, real=True))
+    return fourier.fast_length(PADDING * count, real=True)

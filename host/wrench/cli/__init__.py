@@ -13,6 +13,7 @@ from wrench.cli.boards import boards
 from wrench.cli.demo import demo
 from wrench.cli.flash import flash, maintenance
 from wrench.cli.image import image
+from wrench.cli.report import report, view
 from wrench.cli.setup import setup
 from wrench.errors import WrenchError
 
@@ -39,6 +40,8 @@ for command in (
     recording.recover,
 ):
     wrench.add_command(command)
+wrench.add_command(report)
+wrench.add_command(view)
 wrench.add_command(setup)
 
 

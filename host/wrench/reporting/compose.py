@@ -166,7 +166,7 @@ def _pictures(analysis: Analysis, names: Sequence[str]) -> tuple[Block, ...]:
         if kind.name in names and kind.there(analysis):
             caption, alt = _CAPTIONS[kind.name](analysis)
 
-            def draw(figure: figures.FigureBase, kind: figures.Kind = kind) -> None:
+            def draw(figure: figures.Canvas, kind: figures.Kind = kind) -> None:
                 kind.draw(figure, analysis)
 
             made.append(Picture(kind.name, caption, alt, kind.height_in(analysis), draw))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from matplotlib.figure import FigureBase
+from wrench.reporting.style import Canvas
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Picture:
     caption: str
     alt: str
     height_in: float
-    draw: Callable[[FigureBase], None]
+    draw: Callable[[Canvas], None]
 
 
 Block = Text | Points | Facts | Table | Picture

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
-from matplotlib.figure import FigureBase
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import blended_transform_factory
@@ -25,6 +25,7 @@ from wrench.analysis.spectrum import Spectrum
 from wrench.analysis.trend import Level, Panel
 from wrench.analysis.waterfall import Waterfall
 from wrench.reporting import style
+from wrench.reporting.style import Canvas
 
 _SINCE = "time from the start of the recording"
 _DECADES = 3.0
@@ -38,17 +39,17 @@ _TIME_UNITS = (("h", 3600.0, 7200.0), ("min", 60.0, 600.0), ("s", 1.0, 0.0))
 _NUMBER_IN = 0.22
 _NAME_IN = 0.1
 _AXES_SHARE = 0.75
-Draw = Callable[[FigureBase], None]
+Draw = Callable[[Canvas], None]
 MOST_GAPS = 200
 """More gaps are not drawn."""
 
 
-def vibration(figure: FigureBase, analysis: Analysis) -> None:
+def vibration(figure: Canvas, analysis: Analysis) -> None:
     """Vibration over time."""
     trend(figure, analysis, vibration_panels(analysis))
 
 
-def machine(figure: FigureBase, analysis: Analysis) -> None:
+def machine(figure: Canvas, analysis: Analysis) -> None:
     """The machine over time: speed, current, supply, temperature."""
     trend(figure, analysis, machine_panels(analysis))
 
@@ -79,7 +80,7 @@ def is_partial(analysis: Analysis) -> bool:
     return stretch.start_s > analysis.start_s or stretch.end_s < analysis.end_s
 
 
-def waveform(figure: FigureBase, analysis: Analysis, axes: Sequence[str] | None = None) -> None:
+def waveform(figure: Canvas, analysis: Analysis, axes: Sequence[str] | None = None) -> None:
     """Every axis over the whole time: between lowest and highest in each column of the drawing."""
     names = list(axes or analysis.extremes)
     grid = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
@@ -103,7 +104,7 @@ def waveform(figure: FigureBase, analysis: Analysis, axes: Sequence[str] | None 
     _time_axis(grid[-1].xaxis, analysis, _SINCE)
 
 
-def detail(figure: FigureBase, analysis: Analysis) -> None:
+def detail(figure: Canvas, analysis: Analysis) -> None:
     """A few turns of each axis."""
     found = analysis.detail
     assert found is not None
@@ -120,22 +121,23 @@ def detail(figure: FigureBase, analysis: Analysis) -> None:
     grid[-1].set_xlabel(f"{_SINCE}, s")
 
 
-def spectrum(figure: FigureBase, analysis: Analysis, axes: Sequence[str] = ()) -> None:
+def spectrum(figure: Canvas, analysis: Analysis, axes: Sequence[str] = ()) -> None:
     """The acceleration's amplitude spectrum of each axis, or of some."""
     chosen = {axis: one for axis, one in analysis.spectra.items() if not axes or axis in axes}
     grid = _spectra(figure, analysis, chosen, "g RMS")
     grid[0].set_title("Acceleration spectrum", pad=12)
 
 
-def velocity(figure: FigureBase, analysis: Analysis) -> None:
-    """The velocity's amplitude spectrum of each axis."""
+def velocity(figure: Canvas, analysis: Analysis, axes: Sequence[str] = ()) -> None:
+    """The velocity's amplitude spectrum of each axis, or of some."""
     assert analysis.velocity_band_hz is not None
     low, high = analysis.velocity_band_hz
-    grid = _spectra(figure, analysis, analysis.velocity, "mm/s RMS", logarithmic=True)
+    chosen = {axis: one for axis, one in analysis.velocity.items() if not axes or axis in axes}
+    grid = _spectra(figure, analysis, chosen, "mm/s RMS", logarithmic=True)
     grid[0].set_title(f"Velocity spectrum, {low:.4g} to {high:.4g} Hz", pad=12)
 
 
-def envelope(figure: FigureBase, analysis: Analysis) -> None:
+def envelope(figure: Canvas, analysis: Analysis) -> None:
     """The envelope's spectrum of one axis, with a lane of marks for each family of faults."""
     found = analysis.envelope
     assert found is not None
@@ -168,14 +170,14 @@ def envelope(figure: FigureBase, analysis: Analysis) -> None:
         return
     place.set_xlabel("order, multiples of the shaft's speed")
     speed_hz = found.speed_hz
-    second = top.secondary_xaxis(
-        "top", functions=(lambda order: order * speed_hz, lambda hz: hz / speed_hz)
-    )
+    to_hz = partial(np.multiply, speed_hz)
+    to_orders = partial(np.multiply, 1.0 / speed_hz)
+    second = top.secondary_xaxis("top", functions=(to_hz, to_orders))
     second.set_xlabel(f"frequency at {60 * speed_hz:,.0f} rpm, Hz")
     top.set_title(title)
 
 
-def over_time(figure: FigureBase, analysis: Analysis) -> None:
+def over_time(figure: Canvas, analysis: Analysis) -> None:
     """The spectrum of one axis as it went."""
     assert analysis.over_time is not None
     place = figure.subplots()
@@ -185,7 +187,7 @@ def over_time(figure: FigureBase, analysis: Analysis) -> None:
     place.set_title(f"Spectrum over time, axis {analysis.axis}")
 
 
-def over_speed(figure: FigureBase, analysis: Analysis) -> None:
+def over_speed(figure: Canvas, analysis: Analysis) -> None:
     """The spectrum of one axis at each speed, with the lines that follow the speed."""
     assert analysis.over_speed is not None
     place = figure.subplots()
@@ -215,7 +217,7 @@ def over_speed(figure: FigureBase, analysis: Analysis) -> None:
     place.set_title(f"Spectrum over speed, axis {analysis.axis}", pad=24)
 
 
-def envelope_over_time(figure: FigureBase, analysis: Analysis) -> None:
+def envelope_over_time(figure: Canvas, analysis: Analysis) -> None:
     """The envelope's spectrum as it went, over orders."""
     assert analysis.envelope_over_time is not None
     lanes = _lanes(analysis)
@@ -234,7 +236,7 @@ def envelope_over_time(figure: FigureBase, analysis: Analysis) -> None:
     marks.set_title(f"Envelope spectrum over time, axis {analysis.axis}")
 
 
-def trend(figure: FigureBase, analysis: Analysis, panels: Sequence[Panel]) -> None:
+def trend(figure: Canvas, analysis: Analysis, panels: Sequence[Panel]) -> None:
     """Quantities over time, with their levels; the events in a lane above."""
     events = shown_events(analysis)
     heights = ([0.16] if events else []) + [1.0] * len(panels)
@@ -276,7 +278,7 @@ class Kind:
 
     name: str
     there: Callable[[Analysis], bool]
-    draw: Callable[[FigureBase, Analysis], None]
+    draw: Callable[[Canvas, Analysis], None]
     height_in: Callable[[Analysis], float]
 
 
@@ -333,7 +335,7 @@ FIGURES = (
 
 
 def _spectra(
-    figure: FigureBase,
+    figure: Canvas,
     analysis: Analysis,
     spectra: dict[str, Spectrum],
     unit: str,
@@ -435,7 +437,7 @@ def _draw_events(place: Axes, events: Sequence[tuple[int, Happening]]) -> None:
     for side in place.spines.values():
         side.set_visible(False)
     times = [event.time_s for _, event in events]
-    width = place.get_figure(root=True).get_figwidth()
+    width = style.WIDTH_IN
     low, high = min(times), max(times)
     # The axis is set by the panels below; a number takes a tenth of an inch.
     span = max(high - low, 1e-9)
@@ -526,7 +528,7 @@ def _lanes(analysis: Analysis) -> dict[str, list[faults.Mark]]:
     return lanes
 
 
-def _with_lanes(figure: FigureBase, lanes: int) -> tuple[Axes, Axes]:
+def _with_lanes(figure: Canvas, lanes: int) -> tuple[Axes, Axes]:
     """Axes of lanes that are as high as their letters want, and what is left below them."""
     height_in = _height_in(figure)
     lanes_in = _LANE_IN * lanes
@@ -535,7 +537,7 @@ def _with_lanes(figure: FigureBase, lanes: int) -> tuple[Axes, Axes]:
     return marks, place
 
 
-def _height_in(figure: FigureBase) -> float:
+def _height_in(figure: Canvas) -> float:
     return figure.bbox.height / figure.get_figure(root=True).dpi
 
 
@@ -576,7 +578,7 @@ def _draw_lanes(place: Axes, lanes: dict[str, list[faults.Mark]], shown: float) 
             )
 
 
-def _map(figure: FigureBase, place: Axes, waterfall: Waterfall, label: str) -> None:
+def _map(figure: Canvas, place: Axes, waterfall: Waterfall, label: str) -> None:
     """Amplitude as colour, on a logarithmic scale."""
     amplitude = waterfall.amplitude
     top = float(np.nanmax(amplitude))

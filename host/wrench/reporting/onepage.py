@@ -83,7 +83,7 @@ def _head(document: Document, analysis: Analysis) -> list[str]:
     ]
 
 
-def _write(part: figures.FigureBase, document: Document, lines: list[str], head_in: float) -> None:
+def _write(part: figures.Canvas, document: Document, lines: list[str], head_in: float) -> None:
     def at(y_in: float) -> float:
         return 1.0 - y_in / head_in
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
+from matplotlib.figure import Figure, SubFigure
+
+Canvas: TypeAlias = Figure | SubFigure
+"""What a figure is drawn into: one of its own, or a part of a page."""
 
 BLACK = "#1a1a1a"
 GREY = "#6b6b6b"
@@ -37,7 +41,7 @@ def level(name: str) -> tuple[str, Any]:
     return _LEVELS.get(name.rpartition(" ")[2], (GREY, (0, (6, 2))))
 
 
-_SETTINGS = {
+_SETTINGS: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,

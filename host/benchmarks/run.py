@@ -20,6 +20,7 @@ from typing import Any
 
 import controller
 from figure import Figure
+from host_tools import host_tools
 
 from wrench.bench.assemble import assemble, bare_flash
 from wrench.bench.emulator import StepSeen
@@ -210,6 +211,7 @@ def main() -> None:
     take(controller.allocation())
     take(controller.intervals())
     take(controller.kernels())
+    take(host_tools(content))
     take(determinism(content))
     take(losses(content, arguments.minutes))
     if not arguments.no_image:

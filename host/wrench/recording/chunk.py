@@ -41,6 +41,7 @@ class Chunk:
     uncompressed records; `start_ns` and `end_ns` are the first and last log time.
     """
 
+    compression: str
     compressed: bytes
     uncompressed_bytes: int
     crc: int
@@ -89,8 +90,11 @@ def build(messages: Sequence[Message], samples: NDArray[Any], offset_ns: int) ->
         indexes[int(samples["channel_id"][0])] = _index(samples["log_time"], places)
     starts = [int(rows["log_time"][0]) for rows in indexes.values()]
     stops = [int(rows["log_time"][-1]) for rows in indexes.values()]
+    compressed = zstandard.ZstdCompressor(level=_LEVEL).compress(data)
+    shorter = len(compressed) < len(data)
     return Chunk(
-        zstandard.ZstdCompressor(level=_LEVEL).compress(data),
+        COMPRESSION if shorter else "",
+        compressed if shorter else data,
         len(data),
         zlib.crc32(data),
         min(starts),

@@ -65,15 +65,17 @@ class SampleClock:
         last = blocks[-1].last
         end_us = self._line_at(last)
         numbers = np.concatenate([np.arange(it.first, it.last + 1) for it in blocks])
+        numbers = numbers.astype(np.float64)
         if self._placed is None:
-            times_us = end_us - (last - numbers) * self._period_us
+            begin_number, begin_us, period_us = last, end_us, self._period_us
         else:
             number, time_us = self._placed
             # Half a period: an earlier line may have run ahead, and times must rise all the same.
             end_us = max(end_us, time_us + (last - number) * self._period_us / 2)
-            times_us = time_us + (numbers - number) * ((end_us - time_us) / (last - number))
+            begin_number, begin_us = number, time_us
+            period_us = (end_us - time_us) / (last - number)
         self._placed = (last, end_us)
-        return times_us
+        return begin_us + (numbers - begin_number) * period_us
 
     def _line_at(self, number: int) -> float:
         ends = np.array([it.last for it in self._history], np.float64) - number
@@ -81,7 +83,11 @@ class SampleClock:
         origin_us = times_us[-1]
         times_us -= origin_us
         if len(ends) >= _LEAST_BLOCKS and -times_us[0] >= _LEAST_US:
-            self._period_us = float(np.polyfit(ends, times_us, 1)[0])
+            period_us, _ = np.polyfit(ends, times_us, 1)
+            late_us = times_us - ends * period_us
+            # Those that the board sent at once tell the rate; how late the others are is chance.
+            prompt = late_us <= np.median(late_us)
+            self._period_us = float(np.polyfit(ends[prompt], times_us[prompt], 1)[0])
         return float(origin_us + np.min(times_us - ends * self._period_us))
 
 

@@ -189,7 +189,7 @@ def _described(channel_ids: Set[int]) -> tuple[list[Schema], list[Channel]]:
 def chunk_records(made: chunk.Chunk, offset: int) -> tuple[bytes, ChunkIndex]:
     """A chunk's record and its message indexes as they stand at `offset` in a file, and the entry
     for the summary."""
-    compression = chunk.COMPRESSION.encode()
+    compression = made.compression.encode()
     tail_bytes = 4 + len(compression) + 8
     head = _CHUNK_HEAD.pack(
         Opcode.CHUNK,
@@ -206,7 +206,7 @@ def chunk_records(made: chunk.Chunk, offset: int) -> tuple[bytes, ChunkIndex]:
     entry = ChunkIndex(
         chunk_length=length,
         chunk_start_offset=offset,
-        compression=chunk.COMPRESSION,
+        compression=made.compression,
         compressed_size=len(made.compressed),
         message_end_time=made.end_ns,
         message_index_length=len(indexes),

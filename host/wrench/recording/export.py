@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrench.errors import RecordingError
+from wrench.recording import schema
 from wrench.recording.reader import AXES, Recording, Table, Waveform
 
 G_M_S2 = 9.80665
@@ -26,6 +27,7 @@ WHAT = ("waveform", "status", "features", "events")
 _PIECE_S = 60.0
 _ACCELERATION, _TIME = 12, 17  # what UFF's dataset 58 calls them
 _NONE = 0
+_LARGEST_WAV = 4_000_000_000
 _UFF_EXPONENTS = [
     f"{axis}_{unit}_unit_exp"
     for axis in ("abscissa", "ordinate", "orddenom", "z_axis")
@@ -100,15 +102,23 @@ def export(job: Job, format_: str) -> Exported:
     if job.what != "waveform" and format_ in ("wav", "uff58"):
         raise RecordingError(f"{format_} holds a waveform; export {job.what} to csv or parquet")
     if job.output.exists() and not job.overwrite:
-        raise RecordingError(
-            f"{job.output} is there already; give another name with -o, or --force"
-        )
+        raise _taken(job.output)
     try:
+        _check_writable(job.output)
         return FORMATS[format_](job)
     except OSError as error:
         raise RecordingError(
             f"{job.output} cannot be written ({error.strerror or error}); give another name with -o"
         ) from error
+
+
+def _check_writable(path: Path) -> None:
+    """Raises OSError; not every library says why it cannot write."""
+    is_new = not path.exists()
+    with path.open("ab"):
+        pass
+    if is_new:
+        path.unlink()
 
 
 def _csv(job: Job) -> Exported:
@@ -127,10 +137,9 @@ def _csv(job: Job) -> Exported:
         for piece in job.pieces():
             gaps += len(piece.gaps)
             rows += len(piece)
-            for stretch in _with_gaps(piece):
-                if isinstance(stretch, float):
-                    writer.writerow([f"{stretch:.9f}", "", "", ""])
-                    continue
+            for gap_s, stretch in _with_gaps(piece):
+                if gap_s is not None:
+                    writer.writerow([f"{gap_s:.9f}", "", "", ""])
                 table_ = np.column_stack([stretch.time_s, stretch.acceleration_g])
                 np.savetxt(file, table_, ["%.9f", "%.7g", "%.7g", "%.7g"], ",", "\r\n")
     return Exported([job.output], rows, gaps)
@@ -181,28 +190,30 @@ def _wav(job: Job) -> Exported:
     try:
         for piece in job.pieces():
             shown += len(piece.gaps)
-            for stretch in _with_gaps(piece):
-                if isinstance(stretch, float) or file is None:
+            for gap_s, stretch in _with_gaps(piece):
+                if gap_s is not None or file is None:
                     if file is not None:
                         file.close()
-                    path = job.output if not gaps else _numbered(job.output, len(files) + 1)
-                    if path.exists() and not job.overwrite:
-                        raise RecordingError(
-                            f"{path} is there already; give another name with -o, or --force"
-                        )
-                    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT")
+                    path = _numbered(job.output, len(files) + 1) if gaps else job.output
+                    file = _sound(soundfile, job, path, rate)
                     files.append(path)
-                    file.title = job.description()
-                    file.comment = (
-                        f"1.0 is 1 g (9.80665 m/s2); channels x, y, z; rate {rate:.6f} Hz"
-                    )
-                if not isinstance(stretch, float):
-                    file.write(stretch.acceleration_g.astype(np.float32))
-                    rows += len(stretch)
+                file.write(stretch.acceleration_g.astype(np.float32))
+                rows += len(stretch)
     finally:
         if file is not None:
             file.close()
     return Exported(files, rows, shown)
+
+
+def _sound(soundfile: Any, job: Job, path: Path, rate: float) -> Any:
+    if path.exists() and not job.overwrite:
+        raise _taken(path)
+    samples = job.recording.topics.get(schema.WAVEFORM_TOPIC, 0)
+    form = "WAV" if samples * len(AXES) * 4 < _LARGEST_WAV else "RF64"
+    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT", format=form)
+    file.title = job.description()
+    file.comment = f"1.0 is 1 g (9.80665 m/s2); channels x, y, z; rate {rate:.6f} Hz"
+    return file
 
 
 def _uff58(job: Job) -> Exported:
@@ -282,6 +293,10 @@ FORMATS: dict[str, Callable[[Job], Exported]] = {
 ENDINGS = {"uff58": ".uff", "wav": ".wav", "csv": ".csv", "parquet": ".parquet"}
 
 
+def _taken(path: Path) -> RecordingError:
+    return RecordingError(f"{path} is there already; give another name with -o, or --force")
+
+
 def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
@@ -301,27 +316,23 @@ def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def _with_gaps(piece: Waveform) -> Iterator[Waveform | float]:
-    """The stretches of a piece, and before each that follows a gap the time in its middle."""
-    ends = {gap.end_s: (gap.start_s + gap.end_s) / 2 for gap in piece.gaps}
+def _with_gaps(piece: Waveform) -> Iterator[tuple[float | None, Waveform]]:
+    """The stretches of a piece, each with the time in the middle of the gap before it, if any."""
+    middles = {gap.end_s: (gap.start_s + gap.end_s) / 2 for gap in piece.gaps}
     for stretch in piece.stretches():
-        middle_s = ends.get(float(stretch.time_s[0]))
-        if middle_s is not None:
-            yield middle_s
-        yield stretch
+        yield middles.get(float(stretch.time_s[0])), stretch
 
 
 def _marked(piece: Waveform) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times and values with a row of NaN in each gap."""
     times: list[Any] = []
     values: list[Any] = []
-    for stretch in _with_gaps(piece):
-        if isinstance(stretch, float):
-            times.append([stretch])
+    for gap_s, stretch in _with_gaps(piece):
+        if gap_s is not None:
+            times.append([gap_s])
             values.append(np.full((1, len(AXES)), np.nan))
-        else:
-            times.append(stretch.time_s)
-            values.append(stretch.acceleration_g)
+        times.append(stretch.time_s)
+        values.append(stretch.acceleration_g)
     return np.concatenate(times), np.concatenate(values)
 
 

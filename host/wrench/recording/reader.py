@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from wrench.errors import RecordingError
 from wrench.recording import contents as in_file
 from wrench.recording import schema, timing
+from wrench.recording.clock import NUMBER_MASK
 from wrench.recording.recorder import CLOCK_METADATA, METADATA
 
 AXES = ("x", "y", "z")
@@ -163,13 +164,22 @@ class Recording:
         self._contents = in_file.read_contents(self._data, self.path)
         self._channels = {it.topic: it.id for it in self._contents.channels.values()}
         self._problems = dict.fromkeys(self._contents.problems)
-        self._tables: dict[str, Table] | None = None
+        self._messages: dict[str, list[tuple[int, bytes]]] | None = None
+        self._tables: dict[str, Table] = {}
         self._blocks: NDArray[Any] | None = None
         self.metadata = self._read_metadata()
         if METADATA not in self.metadata:
             raise RecordingError(
                 f"{self.path} is no recording of Wrench; give a file that `wrench record` has made"
             )
+        for type_ in (_SAMPLE, _BLOCK):
+            channel = self._contents.channels.get(self._channels.get(type_.topic, -1))
+            if channel and self._contents.schemas[channel.schema_id].data != type_.schema:
+                version = self.metadata[METADATA].get("wrench_version")
+                raise RecordingError(
+                    f"the waveform in {self.path} is laid out as by wrench {version}; read it with "
+                    "that version"
+                )
         clock = self.metadata.get(CLOCK_METADATA, {})
         self._offset_ns = int(clock.get("log_time_minus_publish_time_ns", 0))
         chunks = self._contents.chunks
@@ -259,11 +269,9 @@ class Recording:
 
         A second of three axes at 3,200 Hz takes 0.1 MB of memory, an hour 0.4 GB.
         """
-        rows, blocks = self._samples(start_s, end_s)
+        sequence, time_s, acceleration_g, blocks = self._samples(start_s, end_s)
         rate, sd = timing.rate_hz(blocks)
-        time_s = self._time_s(rows["publish_time"])
-        acceleration_g = np.stack([rows[f"{axis}_g"] for axis in AXES], axis=-1, dtype=np.float64)
-        gaps = self._gaps_between(rows, time_s, blocks, rate)
+        gaps = _gaps_between(sequence, time_s, blocks, rate)
         return Waveform(time_s, acceleration_g, rate, sd, gaps)
 
     def pieces(
@@ -332,8 +340,10 @@ class Recording:
 
     def table(self, topic: str) -> Table:
         """All messages of a topic but the waveform's; empty where the recording has none."""
-        tables, _ = self._all_but_samples()
-        return tables.get(topic, Table(np.empty(0), {}, {}))
+        if topic not in self._tables:
+            messages, _ = self._all_but_samples()
+            self._tables[topic] = self._decoded(topic, messages.get(topic, []))
+        return self._tables[topic]
 
     def blocks(self, start_s: float | None = None, end_s: float | None = None) -> NDArray[Any]:
         """The frames that brought the waveform: a structured array with the fields of
@@ -355,49 +365,42 @@ class Recording:
 
     def _samples(
         self, start_s: float | None, end_s: float | None
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The records of a range's samples, and the blocks that brought them."""
+    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
+        """Number, time and acceleration of a range's samples, and the blocks that brought them."""
         waveform_id = self._channels.get(schema.WAVEFORM_TOPIC)
         blocks_id = self._channels.get(schema.BLOCKS_TOPIC)
         begin, stop = self._range_ns(start_s, end_s)
 
-        def of(chunk: ChunkIndex, data: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
+        def of(chunk: ChunkIndex, data: bytes) -> tuple[NDArray[Any], ...]:
             rows = self._fixed(chunk, data, waveform_id, _SAMPLE)
             log_ns = rows["log_time"].astype(np.int64)
-            return (
-                rows[(log_ns >= begin) & (log_ns < stop)],
-                self._fixed(chunk, data, blocks_id, _BLOCK),
-            )
+            rows = rows[(log_ns >= begin) & (log_ns < stop)]
+            values = np.empty((len(rows), len(AXES)))
+            for axis, name in enumerate(AXES):
+                values[:, axis] = rows[f"{name}_g"]
+            blocks = self._fixed(chunk, data, blocks_id, _BLOCK)
+            return rows["sequence"].copy(), self._time_s(rows["publish_time"]), values, blocks
 
         # A block is as much later than its samples as it took the board to collect it.
         chunks = self._chunks_within(start_s, None if end_s is None else end_s + 1.0)
         found = self._from_each(chunks, of)
-        rows = _joined([rows for rows, _ in found], _SAMPLE)
-        return rows, _those_of(_joined([blocks for _, blocks in found], _BLOCK), rows)
-
-    def _gaps_between(
-        self, rows: NDArray[Any], time_s: NDArray[np.float64], blocks: NDArray[Any], rate: float
-    ) -> list[Gap]:
-        if not len(rows):
-            return []
-        numbers = _counted_on(rows["sequence"])
-        starts = (blocks["first_sample"].astype(np.int64) - int(rows["sequence"][0])) & _MASK
-        found: list[Gap] = []
-        for it in timing.breaks(blocks):
-            at = int(np.searchsorted(numbers, starts[it.before]))
-            if 0 < at < len(numbers):
-                found.append(_gap(float(time_s[at - 1]), float(time_s[at]), it, rate))
-        return found
+        if not found:
+            empty = np.empty(0, np.uint32), np.empty(0), np.empty((0, len(AXES)))
+            return (*empty, np.empty(0, _BLOCK.record))
+        sequence, time_s, values, blocks = (
+            np.concatenate(parts) for parts in zip(*found, strict=True)
+        )
+        return sequence, time_s, values, _those_of(blocks, sequence)
 
     def _gap_after(self, last: Waveform, piece: Waveform) -> list[Gap]:
         start_s, end_s = float(last.time_s[-1]), float(piece.time_s[0])
         both = self.waveform(start_s, end_s + 0.5 / 1e6)
         return both.gaps
 
-    def _all_but_samples(self) -> tuple[dict[str, Table], NDArray[Any]]:
-        """The tables by topic, and all blocks; read once, in one pass."""
-        if self._tables is not None and self._blocks is not None:
-            return self._tables, self._blocks
+    def _all_but_samples(self) -> tuple[dict[str, list[tuple[int, bytes]]], NDArray[Any]]:
+        """Time and content of each topic's messages, and all blocks; read once, in one pass."""
+        if self._messages is not None and self._blocks is not None:
+            return self._messages, self._blocks
         blocks_id = self._channels.get(schema.BLOCKS_TOPIC)
         topics = {
             topic: channel_id
@@ -416,14 +419,14 @@ class Recording:
 
         found = self._from_each(self._contents.chunks, of)
         self._blocks = _joined([blocks for _, blocks in found], _BLOCK)
-        self._tables = {}
-        for topic in topics:
-            messages = [message for part, _ in found for message in part[topic]]
-            if messages:
-                self._tables[topic] = self._decoded(topic, messages)
-        return self._tables, self._blocks
+        self._messages = {
+            topic: [message for part, _ in found for message in part[topic]] for topic in topics
+        }
+        return self._messages, self._blocks
 
     def _decoded(self, topic: str, messages: Sequence[tuple[int, bytes]]) -> Table:
+        if not messages:
+            return Table(np.empty(0), {}, {})
         channel = self._contents.channels[self._channels[topic]]
         type_, fields = _decoder(self._contents.schemas[channel.schema_id])
         decoded = [type_.FromString(payload) for _, payload in messages]
@@ -480,16 +483,13 @@ class Recording:
             return empty
         offsets = self._rows(chunk, channel_id)["offset"]
         size = type_.record.itemsize
-        if not len(offsets) or int(offsets.max()) + size > len(data):
+        if not len(offsets):
             return empty
+        if int(offsets.max()) + size > len(data):
+            raise RecordingError(f"an index in {self.path} is wrong; mend it with `wrench recover`")
         raw = np.frombuffer(data, np.uint8)
         windows = np.lib.stride_tricks.as_strided(raw, (len(raw) - size + 1, size), (1, 1))
-        records = windows[offsets].view(type_.record)[:, 0]
-        if not type_.is_sound(records):
-            raise RecordingError(
-                f"{self.path} has another layout; export it with the wrench it is of"
-            )
-        return records
+        return windows[offsets].view(type_.record)[:, 0]
 
     def _time_s(self, publish_ns: NDArray[Any]) -> NDArray[np.float64]:
         start_ns = self._start_ns - self._offset_ns
@@ -504,7 +504,6 @@ class Recording:
 
 
 _SAMPLE, _BLOCK = schema.SAMPLE, schema.BLOCK
-_MASK = 0x3FFFFFFF
 _DTYPES: dict[int, Any] = {
     FieldDescriptor.CPPTYPE_DOUBLE: np.float64,
     FieldDescriptor.CPPTYPE_FLOAT: np.float64,
@@ -531,14 +530,29 @@ def _counted_on(sequence: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(steps)])
 
 
-def _those_of(blocks: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
-    """The blocks that brought at least one of these samples."""
-    if not len(rows) or not len(blocks):
+def _gaps_between(
+    sequence: NDArray[Any], time_s: NDArray[np.float64], blocks: NDArray[Any], rate: float
+) -> list[Gap]:
+    """Gaps between samples with these numbers and times."""
+    found: list[Gap] = []
+    if len(sequence):
+        numbers = _counted_on(sequence)
+        starts = (blocks["first_sample"].astype(np.int64) - int(sequence[0])) & NUMBER_MASK
+        for it in timing.breaks(blocks):
+            at = int(np.searchsorted(numbers, starts[it.before]))
+            if 0 < at < len(numbers):
+                found.append(_gap(float(time_s[at - 1]), float(time_s[at]), it, rate))
+    return found
+
+
+def _those_of(blocks: NDArray[Any], sequence: NDArray[Any]) -> NDArray[Any]:
+    """The blocks that brought at least one of the samples with these numbers."""
+    if not len(sequence) or not len(blocks):
         return blocks[:0]
-    first = int(rows["sequence"][0])
-    span = int(_counted_on(rows["sequence"])[-1])
-    starts = (blocks["first_sample"].astype(np.int64) - first) & _MASK
-    starts[starts > _MASK // 2] -= _MASK + 1
+    first = int(sequence[0])
+    span = int(_counted_on(sequence)[-1])
+    starts = (blocks["first_sample"].astype(np.int64) - first) & NUMBER_MASK
+    starts[starts > NUMBER_MASK // 2] -= NUMBER_MASK + 1
     return blocks[(starts <= span) & (starts + blocks["samples"] > 0)]
 
 

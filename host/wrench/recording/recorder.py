@@ -56,7 +56,8 @@ class Recorder:
     disk is written to in a thread of its own. Everything raises RecordingError where the disk is
     full or fails, once; the file is then as whole as the disk allows.
 
-    `wall_ns` tells wall time, in ns since 1970.
+    `wall_ns` tells wall time, in ns since 1970, and `monotonic_s` a time that never goes back, by
+    which chunks are written.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Recorder:
         waveform_s: float | None = None,
         overwrite: bool = False,
         wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.losses = readout.Losses()
         self.received = 0
@@ -76,6 +78,7 @@ class Recorder:
         self._waveform = waveform
         self._waveform_us = math.inf if waveform_s is None else waveform_s * _SECOND_US
         self._wall_ns = wall_ns
+        self._monotonic_s = monotonic_s
         self._offset_ns: int | None = None
         self._least_ns = math.inf
         self._first_us: int | None = None
@@ -84,8 +87,10 @@ class Recorder:
         self._blocks: list[Block] = []
         self._values: list[NDArray[np.float64]] = []
         self._placed: list[_Samples] = []
+        self._first_block: Block | None = None
+        self._last_block: Block | None = None
         self._bytes = 0
-        self._due_s = time.monotonic() + _CHUNK_S
+        self._due_s = self._monotonic_s() + _CHUNK_S
         self._clock = SampleClock(max(1, greeting["sample_rate_hz"]))
         self._number: int | None = None
         self._lost_samples: int | None = None
@@ -115,6 +120,14 @@ class Recorder:
         """Device time from the first frame to the last."""
         return 0.0 if self._first_us is None else (self._last_us - self._first_us) / _SECOND_US
 
+    @property
+    def rate_hz(self) -> float:
+        """Samples a second of device time, over all blocks so far; 0 where there are too few."""
+        first, last = self._first_block, self._last_block
+        if first is None or last is None or last.time_us == first.time_us:
+            return 0.0
+        return (last.last - first.last) / (last.time_us - first.time_us) * _SECOND_US
+
     def take(self, frame: Frame, decoder: Decoder) -> None:
         """Record a frame, which `decoder` has yielded; once it is `full`, nothing more."""
         if self.full:
@@ -138,8 +151,15 @@ class Recorder:
     def tick(self) -> None:
         """Write what has been collected, where it is time."""
         self._raise()
-        if time.monotonic() >= self._due_s or self._bytes >= _CHUNK_BYTES:
+        if self._monotonic_s() >= self._due_s or self._bytes >= _CHUNK_BYTES:
             self._seal(final=False)
+
+    def wait(self) -> None:
+        """Wait until what has been put into chunks so far is on the disk."""
+        done = threading.Event()
+        self._queue.put(done.set)
+        done.wait()
+        self._raise()
 
     def close(self) -> None:
         """Write what is left and the summary."""
@@ -180,7 +200,9 @@ class Recorder:
         number = unwrapped(first, self._number)
         self._number = number + samples
         self.received += samples
-        self._blocks.append(Block(number, samples, frame.time_us))
+        self._last_block = Block(number, samples, frame.time_us)
+        self._first_block = self._first_block or self._last_block
+        self._blocks.append(self._last_block)
         triples = np.frombuffer(counts, "<i2").reshape(-1, 3)
         self._values.append(triples * (scale_ug / 1e6))
         self._bytes += samples * _SAMPLE.record.itemsize
@@ -227,7 +249,7 @@ class Recorder:
             self._placed.append(_Samples(numbers[:kept], times_us[:kept], values[:kept]))
 
     def _seal(self, *, final: bool) -> None:
-        self._due_s = time.monotonic() + _CHUNK_S
+        self._due_s = self._monotonic_s() + _CHUNK_S
         self._bytes = 0
         self._place_blocks()
         messages, placed = self._messages, self._placed
@@ -243,7 +265,12 @@ class Recorder:
             messages = [it for it in messages if it.time_us <= last_us]
         if (messages or placed) and self._offset_ns is not None:
             offset_ns = self._offset_ns
-            self._queue.put(lambda: self._file.add_chunk(_chunk(messages, placed, offset_ns)))
+            self._queue.put(lambda: self._add_chunk(messages, placed, offset_ns))
+
+    def _add_chunk(self, messages: list[Message], placed: list[_Samples], offset_ns: int) -> None:
+        # After an error nothing more is tried than closing the file.
+        if self._error is None:
+            self._file.add_chunk(_chunk(messages, placed, offset_ns))
 
     def _begin_clock(self) -> None:
         # Of the frames so far, the one that waited least on its way tells wall time best.
@@ -256,9 +283,6 @@ class Recorder:
 
     def _write(self) -> None:
         while (job := self._queue.get()) is not None:
-            # After an error only the closing is tried.
-            if self._error is not None and job != self._file.close:
-                continue
             try:
                 job()
             except Exception as error:

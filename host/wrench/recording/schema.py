@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -143,10 +143,6 @@ class FixedType:
         pairs = zip(self._tags, values, strict=True)
         return self._payload.pack(*(part for pair in pairs for part in pair))
 
-    def is_sound(self, records: np.ndarray[Any, Any]) -> bool:
-        """Whether records that were read have this layout."""
-        return all(bool((records[name] == value).all()) for name, value in self._constants.items())
-
 
 def losses_message(device_time_us: int, losses: Losses) -> bytes:
     """The message of what was lost since the recording began."""
@@ -240,7 +236,7 @@ def _file(title: str, fields: list[tuple[str, int]]) -> descriptor_pb2.FileDescr
     message = file.message_type.add(name=title)
     for number, (name, type_) in enumerate(fields, 1):
         field = message.field.add(name=name, number=number, label=_Proto.LABEL_OPTIONAL)
-        field.type = type_
+        field.type = cast(Any, type_)
     return file
 
 

@@ -10,19 +10,19 @@ from pathlib import Path
 from wrench.boards import Board, InvalidBoardError, known_boards, load_board
 from wrench.errors import LinkError, RecordingError, WrenchError
 from wrench.link import Frame, Link
-from wrench.operation import SILENCE_S, frames
+from wrench.operation import SILENCE_S
 from wrench.readout import Losses
 from wrench.recording.recorder import Recorder
 
 _LOOK_EVERY_S = 0.1
 _SECOND_US = 1_000_000
-_LARGEST_BLOCK = 32
+_LARGEST_BLOCK, _BLOCKS_WAITED = 32, 3
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How a recording stands: `duration_s` of device time, `samples` of each axis, the waveform's
-    rate in the last second, bytes on the disk, and what was lost."""
+    """How a recording stands: `duration_s` of device time, `samples` of each axis, how many came a
+    second in the last second (at the end: all the time), bytes on the disk, and what was lost."""
 
     path: Path
     duration_s: float
@@ -65,7 +65,6 @@ class Session:
         """
         greeting = self.link.hello()
         board = board_of(greeting, self.board)
-        was_on = self.waveform and _streams(self.link, greeting["sample_rate_hz"])
         recorder = Recorder(
             self.path,
             greeting,
@@ -74,23 +73,24 @@ class Session:
             waveform_s=self.waveform_s,
             overwrite=self.overwrite,
         )
-        turned_on = False
         try:
             recorder.take(greeting, self.link.decoder)
-            if self.waveform and not was_on:
-                self.link.command("stream", 1)
-                turned_on = True
-            self._follow(recorder)
+            self._follow(recorder, _Waveform(self.link, greeting) if self.waveform else None)
         finally:
             try:
                 recorder.close()
             finally:
                 self.progress = _progress(recorder, None)
-                if turned_on:
-                    _turn_off(self.link)
         return self.progress
 
-    def _follow(self, recorder: Recorder) -> None:
+    def _follow(self, recorder: Recorder, waveform: _Waveform | None) -> None:
+        try:
+            self._take_all(recorder, waveform)
+        finally:
+            if waveform is not None:
+                waveform.restore()
+
+    def _take_all(self, recorder: Recorder, waveform: _Waveform | None) -> None:
         heard_s = time.monotonic()
         before = self.progress = _progress(recorder, None)
         last_us = -1
@@ -112,6 +112,8 @@ class Session:
                 )
             last_us = frame.time_us
             recorder.take(frame, self.link.decoder)
+            if waveform is not None:
+                waveform.turn_on(frame)
             if recorder.duration_s - before.duration_s >= 1.0:
                 before = self.progress = _progress(recorder, before)
                 self.show(before)
@@ -143,30 +145,41 @@ def board_of(greeting: Frame, given: Path | None) -> Board | None:
     return None
 
 
-def _streams(link: Link, rate_hz: int) -> bool:
-    """Whether the board's waveform is on: listens for as long as three blocks of it take."""
-    began_us = None
-    heard = 0
-    for frame in frames(link):
-        if frame.name == "waveform":
-            return True
-        began_us = frame.time_us if began_us is None else began_us
-        heard += frame.name == "status"
-        passed_us = frame.time_us - began_us
-        if heard >= 2 and passed_us > 3 * _LARGEST_BLOCK * _SECOND_US / max(1, rate_hz):
-            break
-    return False
+class _Waveform:
+    """The board's waveform: turned on, unless it is on already, and off again."""
 
+    def __init__(self, link: Link, greeting: Frame) -> None:
+        self._link = link
+        block_us = _LARGEST_BLOCK * _SECOND_US / max(1, greeting["sample_rate_hz"])
+        self._silent_us = greeting.time_us + _BLOCKS_WAITED * block_us
+        self._heard = 0
+        self._is_known = False
+        self._turned_on = False
 
-def _turn_off(link: Link) -> None:
-    try:
-        link.command("stream", 0)
-    except WrenchError:
-        return  # the link is lost, and told; or it ends with this program
+    def turn_on(self, frame: Frame) -> None:
+        """Given every frame that comes: listens for as long as some blocks take, and turns the
+        waveform on where none comes."""
+        if self._is_known:
+            return
+        self._heard += frame.name == "status"
+        self._is_known = frame.name == "waveform"
+        if not self._is_known and self._heard >= 2 and frame.time_us > self._silent_us:
+            self._is_known = True
+            self._link.command("stream", 1)
+            self._turned_on = True
+
+    def restore(self) -> None:
+        """Turn it off where it was off."""
+        if not self._turned_on:
+            return
+        try:
+            self._link.command("stream", 0)
+        except WrenchError:
+            return  # the link is lost, which is told; or there is nobody left to read it
 
 
 def _progress(recorder: Recorder, before: Progress | None) -> Progress:
-    rate = 0.0
+    rate = recorder.rate_hz
     if before is not None and recorder.duration_s > before.duration_s:
         rate = (recorder.received - before.samples) / (recorder.duration_s - before.duration_s)
     return Progress(

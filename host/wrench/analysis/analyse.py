@@ -85,8 +85,9 @@ def _tell_missing(result: Analysis) -> None:
         )
     if measurement.waveform is not None and result.spectra and result.over_time is None:
         tell("The recording is too short for a waterfall.")
-    if result.bad_samples:
-        tell(f"{result.bad_samples:,} samples are no numbers and are left out.")
+    for axis, count in result.bad_samples.items():
+        which = "All" if count == result.samples else f"{count:,}"
+        tell(f"{which} samples of axis {axis} are no numbers and are left out.")
     if not measurement.trends:
         if result.panels:
             tell(

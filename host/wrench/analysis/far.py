@@ -82,9 +82,10 @@ class Far:
 
     def _take(self, piece: Piece) -> None:
         result = self._result
-        finite = np.isfinite(piece.acceleration_g)
-        result.bad_samples += int(np.sum(~finite.all(axis=1)))
+        bad = np.sum(~np.isfinite(piece.acceleration_g), axis=0)
         for number, axis in enumerate(self._waveform.axes):
+            if bad[number]:
+                result.bad_samples[axis] = result.bad_samples.get(axis, 0) + int(bad[number])
             for part in parts(piece, number):
                 result.extremes[axis].add(part)
                 if self._windows:

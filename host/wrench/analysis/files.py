@@ -56,7 +56,7 @@ def find_recording(path: str | os.PathLike[str]) -> Path:
     if given.is_file():
         return given
     if given.is_dir():
-        raise RecordingError(f"{given} is a folder; name a recording in it ({', '.join(SUFFIXES)})")
+        raise RecordingError(f"{given} is a folder; name a recording in it")
     folder = os.environ.get("WRENCH_DATA")
     if given.name == str(given):
         if folder is None:
@@ -123,7 +123,8 @@ def read_samples(
         )
     if not (math.isfinite(samples.rate_hz) and samples.rate_hz > 0.0):
         raise RecordingError(
-            f"{found.name} gives a sampling rate of {samples.rate_hz}; pass the true one as fs"
+            f"{found.name} gives a sampling rate of {samples.rate_hz}; "
+            "pass the true one as fs (--fs)"
         )
     return samples
 
@@ -232,7 +233,7 @@ def _read_csv(path: Path, fs: float | None, _full_scale_g: float) -> Samples:
     notes: list[str] = []
     timed = rows[0][0].strip().lower().startswith("time")
     if fs is None and not timed:
-        raise RecordingError(f"{path.name} does not tell its sampling rate; pass it as fs")
+        raise RecordingError(f"{path.name} does not tell its sampling rate; pass it as fs (--fs)")
     try:
         [float(cell) for cell in rows[0]]
     except ValueError:
@@ -248,7 +249,7 @@ def _read_csv(path: Path, fs: float | None, _full_scale_g: float) -> Samples:
     if timed and numbers.ndim == 2 and len(numbers) > 1:
         interval_s = float(np.median(np.diff(numbers[:, 0])))
         if fs is None and not interval_s > 0.0:
-            raise RecordingError(f"{path.name}: its times do not rise; pass the rate as fs")
+            raise RecordingError(f"{path.name}: its times do not rise; pass the rate as fs (--fs)")
         fs = fs or 1.0 / interval_s
         numbers = numbers[:, 1:]
     elif timed:
@@ -267,7 +268,7 @@ def _rate(path: Path, data: dict[str, npt.NDArray[np.generic]], fs: float | None
     if "fs" in data:
         return _scalar(path, data, "fs")
     if fs is None:
-        raise RecordingError(f"{path.name} does not tell its sampling rate; pass it as fs")
+        raise RecordingError(f"{path.name} does not tell its sampling rate; pass it as fs (--fs)")
     return fs
 
 

@@ -209,7 +209,7 @@ class Near:
         if speed_hz and spectrum.resolution > _COARSE_ORDERS:
             result.missing.append(
                 f"The waveform's pieces are short: lines of the envelope closer than "
-                f"{2.0 * spectrum.resolution:.2g} orders cannot be told from each other."
+                f"{3.0 * spectrum.resolution:.2g} orders cannot be told from each other."
             )
         readings = []
         if speed_hz:

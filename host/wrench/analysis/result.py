@@ -81,8 +81,9 @@ class Analysis:
     """What a report shows. What could not be made is None or empty, and `missing` says why.
 
     `axis` is the one that a single axis is shown of. `waveform_s` is when the waveform begins and
-    ends, `gaps` lie between. `velocity_band_hz` is that of the velocity's
-    spectra, `trend_band_hz` that of a trend computed here, None where the board told it.
+    ends, `gaps` lie between; `bad_samples` are those that are no numbers, by axis.
+    `velocity_band_hz` is that of the velocity's spectra, `trend_band_hz` that of a trend computed
+    here, None where the board told it.
     """
 
     measurement: Measurement
@@ -94,7 +95,7 @@ class Analysis:
     gaps: list[Gap] = field(default_factory=list)
     waveform_s: tuple[float, float] | None = None
     samples: int = 0
-    bad_samples: int = 0
+    bad_samples: dict[str, int] = field(default_factory=dict)
     detail: Detail | None = None
     overall: dict[str, Overall] = field(default_factory=dict)
     spectra: dict[str, Spectrum] = field(default_factory=dict)

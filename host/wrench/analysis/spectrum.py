@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.signal import windows
@@ -43,7 +44,7 @@ class Spectrum:
 
     @property
     def resolution(self) -> float:
-        """1 / length: what two lines must be apart to be told from each other is twice it."""
+        """1 / length: lines three times as far apart are told from each other for certain."""
         return 1.0 / self.length
 
     @property
@@ -111,7 +112,7 @@ def lines(rate: float, count: int) -> FloatArray:
 def mean_squares(segments: FloatArray) -> FloatArray:
     """Mean square of each line (k, m) of segments (k, n), their means removed."""
     count = segments.shape[1]
-    window = windows.hann(count, sym=False)
+    window = _hann(count)
     weight = float(np.sum(window))
     # By the weighted mean, so that nothing of gravity leaks into the lines beside 0.
     level = segments @ (window / weight)
@@ -150,6 +151,11 @@ def segment_samples(run_samples: Iterable[int], wanted: int, averages: int = 4) 
     # Segments that overlap by half: the first whole, each further one half.
     most = 2 * total // (averages + 1) if len(runs) == 1 else total
     return max(0, min(wanted, usual, most)) & ~1
+
+
+@lru_cache(maxsize=8)
+def _hann(count: int) -> FloatArray:
+    return np.asarray(windows.hann(count, sym=False), dtype=np.float64)
 
 
 def _padded(count: int) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from wrench.analysis import faults
-from wrench.analysis.analyse import Analysis
+from wrench.analysis.measurement import Happening
+from wrench.analysis.result import Analysis
 from wrench.analysis.spectrum import HANN_BANDWIDTH, PADDING, Spectrum
 from wrench.analysis.trend import Panel
 from wrench.analysis.waterfall import Waterfall
@@ -26,6 +27,7 @@ from wrench.reporting.event_text import happened, meaning
 
 _MOST_EVENTS = 200
 _SHORT_MEANING = 60
+_WEIGHTY = ("trip", "run", "stop", "reset", "boot", "new bearing", "exception")
 
 
 def compose(analysis: Analysis) -> Document:
@@ -56,8 +58,8 @@ def losses_text(analysis: Analysis) -> str:
     losses = analysis.measurement.losses
     told: list[str] = []
     if losses is not None:
-        lost = [f"{loss.count:,} {loss.what}" for loss in losses if loss.count]
-        told.append(f"lost: {', '.join(lost)}" if lost else "nothing was lost on the way")
+        lost = [f"{loss.what} {loss.count:,}" for loss in losses if loss.count]
+        told.append(", ".join(lost) if lost else "nothing was lost on the way")
     gaps, lost_s = analysis.gaps, _missing_s(analysis)
     if gaps and analysis.measurement.in_snippets:
         share = 100.0 * (1.0 - lost_s / (analysis.end_s - analysis.start_s))
@@ -67,7 +69,7 @@ def losses_text(analysis: Analysis) -> str:
     elif gaps:
         told.append(f"no waveform for {_seconds(lost_s)}, in {len(gaps):,} pieces")
     if analysis.bad_samples:
-        told.append(f"{analysis.bad_samples:,} samples are no numbers")
+        told.append(f"{max(analysis.bad_samples.values()):,} samples are no numbers")
     if not told:
         return "The file does not tell what was lost; its waveform has no gap."
     sentence = "; ".join(told)
@@ -273,7 +275,7 @@ def _events(analysis: Analysis) -> tuple[Block, ...]:
         return ()
     rows = []
     told: dict[str, int] = {}
-    for number, event in numbered[:_MOST_EVENTS]:
+    for number, event in _weightiest(numbered):
         date = measurement.date(event.time_s)
         means = meaning(event)
         rows.append(
@@ -293,11 +295,22 @@ def _events(analysis: Analysis) -> tuple[Block, ...]:
             told.setdefault(means, number)
     caption = "Times in s: from the start of the recording, and of the board. Wall times are UTC."
     if len(numbered) > _MOST_EVENTS:
-        caption += f" The first {_MOST_EVENTS} of {len(numbered):,} events."
+        caption += (
+            f" {_MOST_EVENTS} of {len(numbered):,} events: trips, runs and stops first, and what "
+            "came early before what came late."
+        )
     columns = ("no.", "at, s", "device time, s", "wall time", "event", "what it means")
     return (
         Table(caption, columns, tuple(rows), (0.4, 0.8, 1.0, 1.0, 2.1, 3.7), frozenset({0, 1, 2})),
     )
+
+
+def _weightiest(
+    numbered: Sequence[tuple[int, Happening]],
+) -> list[tuple[int, Happening]]:
+    """As many as a table bears, in order."""
+    first = sorted(numbered, key=lambda one: (one[1].name not in _WEIGHTY, one[0]))
+    return sorted(first[:_MOST_EVENTS], key=lambda one: one[0])
 
 
 # ---- captions: what is seen, and how it was made; and what a reader who cannot see it is told --
@@ -459,8 +472,9 @@ def _envelope_caption(analysis: Analysis) -> tuple[str, str]:
 def _waterfall_text(one: Waterfall, unit: str, of: str) -> str:
     return (
         f"Hann window, segments of {one.length:.3g} {of} overlapping by half, averaged in each "
-        f"row; resolution {one.resolution:.3g} {unit}. Colour is RMS amplitude, logarithmic; white "
-        "rows have no waveform of this kind."
+        f"row; resolution {one.resolution:.3g} {unit}, the highest line in each column of "
+        f"{one.frequency[1] - one.frequency[0]:.3g} {unit}. Colour is RMS amplitude, logarithmic; "
+        "white rows have no waveform of this kind."
     )
 
 

@@ -85,9 +85,13 @@ def happened(event: Happening) -> str:
 def meaning(event: Happening) -> str:
     """What it means, and where to look first; empty where the words say it all."""
     name = event.name
-    if name in ("trip", "alarm"):
+    if name == "trip":
         hint = FAULT_HINTS.get(_of(wire.FAULTS, event.detail))
         return "" if hint is None else str(hint)
+    if name == "alarm":
+        hint = FAULT_HINTS.get(_of(wire.FAULTS, event.detail))
+        look = "" if hint is None else f" {hint.look}"
+        return f"Above its alarm level; if it goes on rising, the motor is stopped.{look}"
     if name == "limit":
         hint = LIMIT_HINTS.get(_of(wire.LIMITS, event.detail))
         return "" if hint is None else str(hint)

@@ -32,8 +32,8 @@ _DECADES = 3.0
 _NEAR = 2.2
 _PANEL_IN = 1.0
 _LANE_IN = 0.15
-_LABELS_IN = 0.9
 _MACHINE = ("temperature", "current", "supply", "speed")
+_NOT_FROM_ZERO = ("temperature", "supply")
 _MOST_LINES = 60
 _TIME_UNITS = (("h", 3600.0, 7200.0), ("min", 60.0, 600.0), ("s", 1.0, 0.0))
 _NUMBER_IN = 0.22
@@ -143,7 +143,7 @@ def envelope(figure: Canvas, analysis: Analysis) -> None:
     assert found is not None
     lanes = _lanes(analysis)
     if lanes:
-        marks, place = _with_lanes(figure, len(lanes))
+        marks, place = _with_lanes(figure, len(lanes), 1.1)
         _draw_lanes(marks, lanes, found.shown)
         top = marks
     else:
@@ -161,9 +161,8 @@ def envelope(figure: Canvas, analysis: Analysis) -> None:
     place.set_xlim(0.0, found.shown)
     place.set_ylim(bottom=0.0)
     place.set_ylabel("envelope, g RMS")
-    title = (
-        f"Envelope spectrum, carriers from {found.band.low_hz:.0f} to {found.band.high_hz:.0f} Hz"
-    )
+    low_hz, high_hz = found.band.low_hz, found.band.high_hz
+    title = f"Envelope spectrum of axis {found.axis}, carriers {low_hz:.0f} to {high_hz:.0f} Hz"
     if found.speed_hz is None:
         place.set_xlabel("frequency, Hz")
         top.set_title(title)
@@ -224,7 +223,7 @@ def envelope_over_time(figure: Canvas, analysis: Analysis) -> None:
     waterfall = analysis.envelope_over_time
     highest = float(waterfall.frequency[-1])
     if lanes:
-        marks, place = _with_lanes(figure, len(lanes))
+        marks, place = _with_lanes(figure, len(lanes), 0.6)
         _draw_lanes(marks, lanes, highest)
     else:
         place = figure.subplots()
@@ -388,7 +387,9 @@ def _time_axis(axis: Axis, analysis: Analysis, name: str) -> None:
     """Seconds as what is easiest to read: s, min or h."""
     span_s = analysis.end_s - analysis.start_s
     unit, unit_s = next(one for one in _TIME_UNITS if span_s >= one[2])[:2]
-    ticks = MaxNLocator(8).tick_values(analysis.start_s / unit_s, analysis.end_s / unit_s)
+    ticks = MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(
+        analysis.start_s / unit_s, analysis.end_s / unit_s
+    )
     inside = [tick for tick in ticks if analysis.start_s <= tick * unit_s <= analysis.end_s]
     axis.set_major_locator(FixedLocator([tick * unit_s for tick in inside]))
     axis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{time_s / unit_s:.10g}"))
@@ -461,7 +462,7 @@ def _levels(place: Axes, panel: Panel, height_in: float) -> None:
     shown = [level for level in panel.levels if _is_near(level, low, high)]
     beyond = [level for level in panel.levels if level not in shown]
     bottom, top = place.get_ylim()
-    if low >= 0.0 and low < 0.6 * high:
+    if low >= 0.0 and panel.key not in _NOT_FROM_ZERO:
         bottom = 0.0
     margin = 0.06 * (top - bottom)
     top = max([top, *(level.value + margin for level in shown)])
@@ -528,11 +529,11 @@ def _lanes(analysis: Analysis) -> dict[str, list[faults.Mark]]:
     return lanes
 
 
-def _with_lanes(figure: Canvas, lanes: int) -> tuple[Axes, Axes]:
-    """Axes of lanes that are as high as their letters want, and what is left below them."""
+def _with_lanes(figure: Canvas, lanes: int, labels_in: float) -> tuple[Axes, Axes]:
+    """Axes of lanes that are as high as their letters want, and what labels leave below them."""
     height_in = _height_in(figure)
     lanes_in = _LANE_IN * lanes
-    ratios = [lanes_in, max(lanes_in, height_in - _LABELS_IN - lanes_in)]
+    ratios = [lanes_in, max(lanes_in, height_in - labels_in - lanes_in)]
     marks, place = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
     return marks, place
 

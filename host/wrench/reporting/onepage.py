@@ -72,7 +72,7 @@ def _trend(analysis: Analysis) -> list[figures.Panel]:
 
 
 def _head(document: Document, analysis: Analysis) -> list[str]:
-    lines = [losses_text(analysis)]
+    lines = [losses_text(analysis), *analysis.missing]
     for block in document.sections[0].blocks:
         if isinstance(block, Facts):
             lines += [f"{name}: {value}" for name, value in block.rows if name in _TOLD]

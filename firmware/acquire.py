@@ -27,7 +27,7 @@ def _driver(board):
     if name == "analog":
         from .drivers.analog import Analog
 
-        return Analog(board)
+        return Analog(board, buffers.codes)
     raise ValueError("no driver for " + name)
 
 
@@ -45,14 +45,14 @@ class Source:
         self.sensor = _driver(board)
         self.scale_ug = self.sensor.count_ug
         self._running = False
-        self.is_analog = board.VIBRATION_BUS == "adc"
-        if self.is_analog:
+        self._is_analog = board.VIBRATION_BUS == "adc"
+        if self._is_analog:
             guard.follow(self.sensor.place)  # pyright: ignore[reportAttributeAccessIssue]
 
     def make_engine(self):
         """Once every input is known."""
         parameters = self.sensor.engine_parameters()
-        if self.is_analog:
+        if self._is_analog:
             parameters += (self._guard.followed,)
         self.engine = acquire_rp2.engine(self.ring, parameters)
         self.count_address = self.engine.address

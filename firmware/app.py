@@ -19,7 +19,7 @@ import micropython
 from machine import Timer
 from micropython import const
 
-from . import acquire, clock_rp2, commands, protection, settings, startup, telemetry
+from . import acquire, clock_rp2, commands, console, protection, settings, startup, telemetry
 from . import quantities as q
 from . import wire_format as wire
 from .blackbox import BlackBox
@@ -174,16 +174,17 @@ class App:
         """Operate until maintenance is asked for; then reset into it."""
         gc.collect()
         control = self.control
+        timer = Timer()
         self.guard.start(machine.freq())
         try:
             self._self_test(cause)
             self._measure()
             control.start()
-            timer = Timer(freq=TICK_HZ, mode=Timer.PERIODIC, callback=control.tick)
+            timer.init(freq=TICK_HZ, mode=Timer.PERIODIC, callback=control.tick)
             control.rest()
             self.loop.run()
-            timer.deinit()
         finally:
+            timer.deinit()  # the tick drives the motor: it must not outlive the loop
             self.motor.off()
             self.guard.stop()
         startup.reset_into_maintenance()
@@ -255,6 +256,7 @@ def main(release=None):
         app.run(cause)
     except BaseException as error:
         motor.off()
+        console.wait_for_host()
         sys.print_exception(error)  # pyright: ignore[reportAttributeAccessIssue]
         raise
     finally:

@@ -124,7 +124,8 @@ def advance(observed: ptr32, state: ptr32, values: ptr32, elapsed_ms: int):
 
     count = int(observed[SAMPLES])
     silent = 0
-    if count == int(state[_SAMPLES_BEFORE]):
+    # One whose samples are lost does say something.
+    if count == int(state[_SAMPLES_BEFORE]) and int(observed[LOST]) == int(state[_LOST_BEFORE]):
         silent = int(state[_SILENT]) + step
         if silent > _FOREVER_MS:
             silent = _FOREVER_MS

@@ -1,7 +1,8 @@
 """The waveform around a trip, on its way from the ring to the black box.
 
-It is written from its oldest sample on, one page of 42 a tick: more than twice as fast as new
-samples overwrite it, so that it needs no copy.
+It is written from its oldest sample on, one page of 42 a tick: more than twice as fast as the new
+samples of a digital sensor overwrite it, so that it needs no copy. An analog sensor's engine waits
+until it is written.
 """
 
 import micropython
@@ -24,6 +25,7 @@ class History:
         self._rate_hz = rate_hz
         self._scale_ug = scale_ug
         self._waiting = False
+        self._holding = False
         self._until = 0
         self._waited = 0
         self._sequence = 0
@@ -31,9 +33,13 @@ class History:
 
     def trip(self, count, sequence, fault):
         """A trip with this fault, when the engine had taken `count` samples."""
-        if self._waiting:
+        if self._holding:
             return
-        self._until = (count + RING_TRIPLES * _AFTER_PERCENT // 100) & 0x3FFFFFFF
+        block = self._sampler.block_samples
+        after = RING_TRIPLES * _AFTER_PERCENT // 100
+        self._until = (count + after + block - 1) // block * block & 0x3FFFFFFF
+        self._sampler.engine.hold(self._until)
+        self._holding = True
         self._sequence = sequence
         self._fault = fault
         self._waited = 0
@@ -43,6 +49,9 @@ class History:
     def service(self, blackbox, quantities):
         """Hand it over once it is whole; call it 50 times a second."""
         if not self._waiting:
+            if self._holding and not blackbox.capturing:
+                self._holding = False
+                self._sampler.engine.hold(None)
             return
         self._waited += 1
         taken = self._sampler.taken

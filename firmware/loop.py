@@ -14,6 +14,7 @@ from .governor import DONE
 from .panel import RESET, START, STOP, Button, Light
 
 _PROVED_TICKS = const(2000)
+_SETTLING_ROUNDS = const(2)  # of 20 ms: until what has been told is on its way to the host
 # A block with its frame, in which no tick can run: begun later, it would make the tick late. So
 # would one that completes a window.
 _BLOCK_US = const(700)
@@ -74,6 +75,7 @@ class Loop:
         self._alarms_told = 0
         self._fault_told = 0
         self._mode_told = 0
+        self._settling = 0
         self._passed = False
         self._exception_told = False
         self._proved = False
@@ -82,8 +84,6 @@ class Loop:
         """Until maintenance is asked for."""
         control = self.control
         sampler = self.sampler
-        engine = self.source.engine
-        pump = engine.pump if self.source.is_analog else None
         counts = sampler.counts
         drain = sampler.drain
         count = sleep_rp2.count
@@ -97,8 +97,6 @@ class Loop:
         seen = count()
         while not self.leaving:
             control.loop_came_round = True
-            if pump:
-                pump()
             first = drain()
             while first >= 0:
                 last = features.taken + block >= features.window_samples
@@ -176,8 +174,16 @@ class Loop:
             self._panel()
         elif phase == 2:
             governor = self.governor
-            # A trip is told, and queued, before anything takes an erase's time.
-            may_erase = not governor.turning and governor.fault == self._fault_told
+            # A stop is told, a trip queued as well, before anything takes an erase's time.
+            may_erase = (
+                not control.turned
+                and not governor.turning
+                and self._settling == 0
+                and governor.mode == self._mode_told
+                and governor.fault == self._fault_told
+            )
+            if self._settling:
+                self._settling -= 1
             if may_erase and control.ran:
                 control.rest()
             self.history.service(self.blackbox, self.protection.first)
@@ -187,11 +193,14 @@ class Loop:
             self._status()
         else:
             self._now_and_then(n)
-        if phase != 2 and not self.governor.turning and self.blackbox.capturing:
+        if phase != 2 and not control.turned and self._may_write():
             # A waveform is written faster than its ring is overwritten: a page a tick.
             self.blackbox.service(True, True)
         if n & 1 or link.received_bytes:
             link.service()
+
+    def _may_write(self):
+        return not self.governor.turning and self.blackbox.capturing
 
     @micropython.native
     def _tell(self):
@@ -206,6 +215,7 @@ class Loop:
             self.journal.log(wire.EVENT_LIMIT, governor.limit, governor.command_permille)
         if governor.mode != self._mode_told:
             self._mode_told = governor.mode
+            self._settling = _SETTLING_ROUNDS
             self._status()
         alarms = self.protection.alarms
         if alarms != self._alarms_told:

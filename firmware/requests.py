@@ -121,10 +121,12 @@ class Requests:
         fault = app.governor.fault
         # A sensor that has been plugged in again is started first, and then looked at.
         present = app.still_failing(fault) or app.protection.present(fault)
-        reason = app.governor.reset(present)
-        if reason == governor.DONE:
+        if fault and not present:
+            # First: a tick that found the guard's cause with no fault latched would trip again.
             app.guard.clear()
             app.motor.revive()
+        reason = app.governor.reset(present)
+        if reason == governor.DONE:
             app.journal.log(wire.EVENT_RESET, 1 if by_link else 0, fault)
         return _BY_GOVERNOR[reason]
 

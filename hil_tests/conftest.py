@@ -23,6 +23,7 @@ class MakeRig(Protocol):
         image: str = "stock",
         content: bytes | None = None,
         step_ns: int = STEP_NS,
+        flash_times_ns: dict[str, int] | None = None,
     ) -> Rig: ...
 
 
@@ -38,9 +39,10 @@ def make_rig() -> Iterator[MakeRig]:
         image: str = "stock",
         content: bytes | None = None,
         step_ns: int = STEP_NS,
+        flash_times_ns: dict[str, int] | None = None,
     ) -> Rig:
         flash = content_of(board, image) if content is None else content
-        made = Rig(board, flash, condition, step_ns)
+        made = Rig(board, flash, condition, step_ns, flash_times_ns)
         open_rigs.append(made)
         return made
 

@@ -14,7 +14,7 @@ from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, VirtualBench
 from wrench.blackbox import Event
 from wrench.boards import Board, load_board
 from wrench.deploy import deployment
-from wrench.errors import PortError
+from wrench.errors import PortError, RefusedError
 from wrench.flash import flash
 from wrench.link import Frame, Link, encode
 from wrench_firmware import wire
@@ -80,9 +80,16 @@ class Rig:
     """
 
     def __init__(
-        self, board: Board, content: bytes, condition: str = "healthy", step_ns: int = STEP_NS
+        self,
+        board: Board,
+        content: bytes,
+        condition: str = "healthy",
+        step_ns: int = STEP_NS,
+        flash_times_ns: dict[str, int] | None = None,
     ):
-        assembly = assemble(board, content, condition=condition, step_ns=step_ns)
+        assembly = assemble(
+            board, content, condition=condition, step_ns=step_ns, flash_times_ns=flash_times_ns
+        )
         self._step_s = step_ns / 1e9
         self.board = board
         self.bench = assembly.bench
@@ -97,11 +104,13 @@ class Rig:
         self._holding: list[Callable[[], None]] = []
         self._edges_s: list[float] = []
         self.fell_s: float | None = None  # when the driver was disabled, if it is
+        self.flash_writes: list[tuple[str, float, float]] = []  # as in `StepSeen`, all of them
         self.bench.on_step.append(self._watch)
         self.machine.on_reading.append(self._feel)
 
     # -- what the pins and the shaft did -------------------------------------------------
     def _watch(self, seen: StepSeen) -> None:
+        self.flash_writes += seen.flash_writes
         duty = self._duty(seen)
         self.highest_duty = max(self.highest_duty, duty)
         motor = self.board.motor
@@ -282,6 +291,20 @@ class Rig:
         ramp_s = ceiling_permille / 10.0 / self.board.motor.ramp_up_percent_per_s
         self.pass_time(ramp_s + 0.3)
         assert self.duty_at_pin > 0.0, "the button has not started it"
+
+    def reset(self, within_s: float = 2.0) -> None:
+        """Reset the trip, whose cause is gone; the board may have to measure that first, and
+        measures nothing while it writes the waveform.
+        """
+        end_s = self.bench.now_s + within_s
+        while True:
+            try:
+                self.link.command("reset_trip")
+                return
+            except RefusedError:
+                if self.bench.now_s >= end_s:
+                    raise
+            self.pass_time(0.2)
 
     def press_start(self) -> None:
         """Hold the button for as long as starting takes."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rig import BOARD, Rig
 
+from wrench.bench.emulator import TYPICAL_FLASH_TIMES_NS
 from wrench.link import encode
 from wrench_firmware import wire
 
@@ -20,11 +21,10 @@ LEVELS = (
     ("over-current", "alarm", 2490),
     ("over-current", "limit", 2990),
     ("over-current", "trip", 3990),
-    ("bearing too hot", "alarm", 69_000),
-    ("bearing too hot", "limit", 79_000),
-    ("bearing too hot", "trip", 94_000),
-    ("over-speed", "trip", 2490),
 )
+SOME_TIME_MS = 1_750_000_000_000
+EVENTS_PER_SECTOR = 175
+PARTS_OF_A_PAGE = (0.0, 0.02, 0.25, 0.5, 0.75, 0.98)
 
 
 def trip(rig: Rig) -> None:
@@ -92,61 +92,69 @@ def test_a_trip_survives_a_power_cut_a_tenth_of_a_second_later_on_our_own_image(
     assert_knock_is_in(rig, boots[-1])
 
 
-@pytest.mark.xfail(reason="it does not meet a page any more since the loop writes in turn")
-def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(make_rig):
-    """Interrupts are off while a page is programmed, 0.4 ms of modelled flash time."""
-    step_s = 0.001
-    rig = make_rig(image="wrench", step_ns=1_000_000)
+@pytest.mark.parametrize("page_ns", [400_000, 3_000_000])
+def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(page_ns, make_rig):
+    """Interrupts are off while a page is programmed, 0.4 ms typically and 3 at worst; nothing that
+    takes longer is done to the flash chip while the motor turns.
+    """
+    times_ns = TYPICAL_FLASH_TIMES_NS | {"page_program_ns": page_ns}
+    rig = make_rig(image="wrench", flash_times_ns=times_ns)
     rig.run(200)
-    levels = iter(LEVELS)
-
-    def ask() -> int:
-        """At the same phase of the control tick: another level, which is an event for the log;
-        returns how many pages have been programmed so far."""
-        while round(rig.bench.now_s * 1000) % 5:
-            rig.pass_time(step_s)
-        fault, level, value = next(levels)
-        numbers = wire.FAULTS.index(fault), wire.LEVELS.index(level), value
-        rig.link.port.write(encode("set_level", 0, *numbers))
-        return pages()
-
-    def pages() -> int:
-        return rig.bench.seen.flash["page_programs"]
-
-    def steps_to_write(before: int) -> int:
-        for steps in range(60):
-            rig.pass_time(step_s)
-            if pages() > before:
-                return steps
-        pytest.fail("no event was written")
-
-    steps = [steps_to_write(ask()) for _ in range(3)][-1]
     took_s: list[float] = []
-    during = 0
-    for after_ms in (
-        0.1,
-        0.4,
-        0.7,
-        1.0,
-        1.3,
-        1.6,
-    ):  # each takes a little longer than the one before
-        before = ask()
-        whole, part = divmod(steps + after_ms, 1.0)
-        rig.pass_time(whole * step_s)
-        rig.machine.press_estop(after_ns=part * 1e6)
-        pressed_s = rig.bench.now_s + part / 1e3
-        first = pages() > before
-        rig.pass_time(step_s)
-        during += pages() > before and not first
-        rig.pass_time(0.012)
-        assert rig.fell_s is not None, "the driver is still enabled"
-        took_s.append(rig.fell_s - pressed_s)
+    for (fault, level, value), part in zip(LEVELS, PARTS_OF_A_PAGE, strict=True):
+        after_ns = part * page_ns
+        rig.flash_writes.clear()
+        rig.machine.press_estop(after_ns=after_ns, at_page_program=True)
+        numbers = wire.FAULTS.index(fault), wire.LEVELS.index(level), value
+        rig.link.port.write(encode("set_level", 0, *numbers))  # an event for the log
+        assert rig.wait_for(lambda: rig.fell_s is not None, 0.3), "no event was written"
+        fell_ns = rig.fell_s * 1e9
+        begun = [(what, start, end) for what, start, end in rig.flash_writes if start < fell_ns]
+        assert {what for what, _, _ in begun} == {"page program"}
+        _, start_ns, end_ns = begun[0]
+        pressed_ns = start_ns + after_ns
+        assert pressed_ns < end_ns
+        took_s.append((fell_ns - pressed_ns) / 1e9)
         assert rig.trips() == "e-stop"
         rig.machine.press_estop(False)
-        rig.pass_time(1.2)
+        rig.pass_time(2.0)
         rig.link.command("reset_trip")
         rig.run(200, until_steady=False)
         rig.pass_time(0.1)
     assert max(took_s) <= 0.004
-    assert during, "no page was programmed when it was pressed"
+
+
+def test_no_sector_is_erased_while_the_motor_turns_on_our_own_image(make_rig):
+    """An erase holds interrupts off for 45 ms: where room runs short in a run, the end of the run
+    is waited for.
+    """
+    rig = make_rig(image="wrench")
+
+    def log(count: int) -> None:
+        """Set the time as often: events that are not gathered."""
+        for _ in range(count):
+            rig.link.port.write(encode("set_time", 0, SOME_TIME_MS))
+            rig.pass_time(0.015)
+        rig.pass_time(0.15)  # what there is to write goes before an erase
+
+    def begun() -> set[str]:
+        seen = {what for what, _, _ in rig.flash_writes}
+        rig.flash_writes.clear()
+        return seen
+
+    rig.ready()
+    rig.pass_time(2.0)
+    begun()
+    for _ in range(EVENTS_PER_SECTOR // 10 + 1):
+        log(10)
+        if "sector erase" in begun():
+            break
+    else:
+        pytest.fail("room has not run short")
+    log(EVENTS_PER_SECTOR - 25)
+    rig.run(200)
+    assert begun() == {"page program"}
+    log(40)
+    assert begun() == {"page program"}
+    rig.link.command("stop")
+    assert rig.wait_for(lambda: "sector erase" in begun(), 1.0)

@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 from rig import BOARD, Rig, content_of, content_with
 
-from wrench.bench.virtual import CONSOLE
+from wrench.bench.virtual import CONSOLE, BenchPort
 from wrench.deploy import deployment
 from wrench.errors import RefusedError
 from wrench.flash import flash
@@ -82,8 +82,10 @@ def test_firmware_that_hangs_is_off_and_reset_and_says_so(place, mishap, make_ri
     rig = make_rig(content=broken(place, mishap))
     rig.run(200)
     assert break_it(rig) <= 0.3
+    fell_s = rig.fell_s
     rig.highest_duty = 0.0
     rig.pass_time(0.5)
+    assert rig.fell_s == fell_s, "the driver was enabled again"
     assert rig.bench.resets, "the watchdog has not reset the chip"
     assert rig.reconnect()["reset_cause"] == "watchdog"
     rig.pass_time(0.3)
@@ -123,23 +125,72 @@ def test_a_control_tick_that_comes_too_late_stops_the_motor(mishap, within_s, ma
     assert rig.mode == "idle"
 
 
-@pytest.mark.xfail(reason="the console is mute after a crash in the loop on the emulated USB host")
-def test_after_three_crashes_in_a_row_the_console_is_the_hosts(make_rig):
-    text = source("loop.py")
-    line = "        control = self.control\n        sampler = self.sampler\n"
-    crash = "        raise RuntimeError('a fault put there by the test')\n"
-    rig = make_rig(content=content_with({"loop.py": behind(text, line, crash)}))
-    bench = rig.bench
-    rig.pass_time(12.0)
-    assert 2 <= len(bench.resets) <= 4
-    assert rig.highest_duty == 0.0
-    console = bench.open(CONSOLE)
-    bench.advance(0.2)
-    console.read_available()
+def test_a_control_tick_in_the_middle_of_a_reset_does_not_trip_again(make_rig):
+    line = "        reason = app.governor.reset(present)\n"
+    text = "import time\n" + behind(source("requests.py"), line, "        time.sleep_ms(12)\n")
+    rig = make_rig(content=content_with({"requests.py": text}))
+    rig.run(200)
+    rig.machine.press_estop()
+    assert rig.trips() == "e-stop"
+    rig.machine.press_estop(False)
+    rig.pass_time(2.0)
+    rig.link.command("reset_trip")
+    rig.pass_time(0.3)
+    assert (rig.mode, rig.fault) == ("idle", "none")
+    rig.run(200)
+    assert rig.duty_at_pin > 0.0
+
+
+FAULT = "raise RuntimeError('a fault put there by the test')\n"
+LOOP_BEGINS = "        control = self.control\n        sampler = self.sampler\n"
+LINK_IS_MADE = "        self.link = UsbLink(buffers.link_fill, buffers.link_send, _RX_BYTES)\n"
+
+
+def open_console(rig: Rig, within_s: float) -> BenchPort:
+    """The console, once it shows the prompt, and does what it is told there."""
+    console = rig.bench.open(CONSOLE)
+    said = b""
+
+    def answers(expected: bytes) -> bool:
+        nonlocal said
+        said += console.read_available()
+        return expected in said
+
+    assert rig.wait_for(lambda: answers(b">>> "), within_s), said
     console.write(b"\r\nprint(6 * 7)\r\n")
-    bench.advance(0.2)
-    assert b"42" in console.read_available()
+    assert rig.wait_for(lambda: answers(b"\r\n42\r\n"), 0.5), said
+    return console
+
+
+@pytest.mark.parametrize("listener", ["nobody", "a terminal"])
+def test_after_three_crashes_in_a_row_the_console_is_the_hosts(listener, make_rig):
+    """Whether or not somebody has had the console open all along."""
+    changed = {"loop.py": behind(source("loop.py"), LOOP_BEGINS, f"        {FAULT}")}
+    rig = make_rig(content=content_with(changed))
+    bench = rig.bench
+    terminal = None
+    while len(bench.resets) < 3:
+        if listener == "a terminal" and not (terminal and terminal.is_open):
+            terminal = bench.open(CONSOLE)
+        rig.pass_time(0.005)
+        assert bench.now_s < 15.0
+    console = open_console(rig, 3.0)
+    assert rig.highest_duty == 0.0
+    rig.pass_time(5.0)
+    assert len(bench.resets) == 3
     assert flash(console, deployment(BOARD)).changed
+
+
+@pytest.mark.parametrize("after_ms", [0, 100])
+def test_after_a_crash_while_the_link_is_not_there_yet_the_console_is_the_hosts(after_ms, make_rig):
+    """The host still counts the console as open when the board changes its descriptors."""
+    crash = f"        time.sleep_ms({after_ms})\n        {FAULT}"
+    changed = {"app.py": behind(source("app.py"), LINK_IS_MADE, crash)}
+    rig = make_rig(content=content_with(changed))
+    console = rig.bench.open(CONSOLE)
+    assert rig.wait_for(lambda: not console.is_open, 2.0)
+    open_console(rig, 3.0)
+    assert rig.highest_duty == 0.0
 
 
 @pytest.mark.parametrize("image", ["stock", "wrench"])

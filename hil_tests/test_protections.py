@@ -162,7 +162,7 @@ CASES = (
     Case(
         "backwards current",
         "over-current",
-        lambda rig: rig.machine.offset_current(-5.5),
+        lambda rig: rig.machine.offset_current(-6.0),
         0.03,
         lambda rig: rig.machine.offset_current(0.0),
         stays=False,
@@ -317,7 +317,7 @@ def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_
     case.mend(rig)
     rig.pass_time(0.6)
     assert (rig.mode, rig.fault) == ("tripped", case.fault)
-    rig.link.command("reset_trip")
+    rig.reset()
     rig.pass_time(0.6)
     assert (rig.mode, rig.fault) == ("idle", "none")
     assert rig.highest_duty == 0.0

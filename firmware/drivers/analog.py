@@ -17,6 +17,8 @@ import uctypes
 from machine import ADC, mem16, mem32
 from micropython import const
 
+from .analog_rp2 import carry
+
 _ADC = const(0x4004C000)
 _CS = const(0x00)
 _FCS = const(0x08)
@@ -30,12 +32,12 @@ _CS_RROBIN_SHIFT = const(16)
 _FCS_EN = const(1)
 _FCS_DREQ_EN = const(8)
 _FCS_FLAGS = const(0xC00)  # OVER, UNDER
-_FCS_OVER = const(0x800)
 _FCS_THRESHOLD_1 = const(1 << 24)
 _FCS_WRITTEN = const(0x0F00000F)
 _DMA = const(0x50000000)
 _DMA_INTR = const(0x50000400)
 _DREQ_ADC = const(36)
+_DMA_BUSY = const(0x1000000)
 
 _CLOCK_HZ = const(48_000_000)
 _CONVERSION_CYCLES = const(96)  # section 4.9.2: 2 us at least
@@ -44,14 +46,12 @@ _FIRST_PIN = const(26)
 
 _HALF_BITS = const(12)
 _HALF_BYTES = const(4096)
-_HALF_CODES = const(2048)
-_RING_BYTES = const(8192)  # four inputs at 25,600 Hz: a reader may be 20 ms late
-_RING_MASK = const(0x1FFF)
+_RING_BYTES = const(8192)  # four inputs at 25,600 Hz: the guard may be deaf for 20 ms
 _SETTLE_US = const(300)
 
-# Words that `_waiting` and `_decode_into` share.
+# Words that `analog_rp2.carry` works on.
 _RING = const(0)
-_NEXT = const(1)  # bytes into the ring, at the first code not yet decoded
+_NEXT = const(1)  # bytes into the ring, at the first code not yet carried
 _FRAME = const(2)  # bytes of a round
 _X = const(3)  # bytes into a round, -1 where the axis has no input
 _ZERO = const(6)
@@ -59,8 +59,10 @@ _CHANNEL_A = const(7)  # registers of the DMA's channels
 _CHANNEL_B = const(8)
 _A_BIT = const(9)  # in the DMA's INTR
 _B_BIT = const(10)
-_OVERFLOWS = const(11)
-_WORDS = const(12)
+_FCS_AT = const(11)
+_INTR_AT = const(12)
+_FRAME_SHIFT = const(13)
+_WORDS = const(14)
 
 # How far a mean code may be from that of 0 g while nothing is broken: a rail is further away.
 _RAIL_CODES = const(16)
@@ -69,85 +71,27 @@ _LOOK_CODES = const(1000)  # less than half the ring
 
 
 @micropython.viper
-def _waiting(words: ptr32) -> int:
-    """Whole rounds that the DMA has written and `_decode_into` has not read. 100 cycles.
-
-    Where the DMA has come round to what is not yet read, all of it is given up: one overflow is
-    counted, and the next round that is written will be the first.
-    """
-    a = ptr32(int(words[_CHANNEL_A]))
-    b = ptr32(int(words[_CHANNEL_B]))
-    busy = 0
-    at = 0
-    while True:
-        busy = int(a[3]) & 0x1000000
-        if busy:
-            at = int(a[1])
-        else:
-            at = int(b[1])
-        if busy == int(a[3]) & 0x1000000:
-            break  # no change between the two looks
-    at = (at - int(words[_RING])) & _RING_MASK
-    at -= at & (int(words[_FRAME]) - 1)
-    # A channel's bit is set when it has filled its half, and cleared when that half has been read.
-    bits = int(words[_A_BIT]) | int(words[_B_BIT])
-    filled = ptr32(_DMA_INTR)
-    following = int(words[_NEXT])
-    done = int(filled[0]) & bits
-    if done == bits:
-        words[_OVERFLOWS] = int(words[_OVERFLOWS]) + 1
-        filled[0] = bits
-        words[_NEXT] = at
+def _as_started(words: ptr32, mask: int, div: int) -> int:
+    adc = ptr32(0x4004C000)
+    a = int(ptr32(int(words[_CHANNEL_A]))[4])
+    b = int(ptr32(int(words[_CHANNEL_B]))[4])
+    if not (a ^ b) & _DMA_BUSY or not a & b & 1:
         return 0
-    return ((at - following) & _RING_MASK) // int(words[_FRAME])
-
-
-@micropython.viper
-def _decode_into(words: ptr32, samples: ptr16, first: int, count: int):
-    """Turn the next `count` rounds into x, y, z counts at `samples[3 * first:]`; no more than
-    `_waiting` says. An axis without an input is left as it is. 75 cycles for each axis and round,
-    emulated at 125 MHz.
-    """
-    ring = ptr16(int(words[_RING]))
-    step = int(words[_FRAME]) >> 1
-    zero = int(words[_ZERO])
-    filled = ptr32(_DMA_INTR)
-    at = int(words[_NEXT]) >> 1
-    out = 3 * first
-    while count > 0:
-        # Up to the end of this half without a look at it.
-        rounds = (_HALF_CODES - (at & (_HALF_CODES - 1))) // step
-        if rounds > count:
-            rounds = count
-        count -= rounds
-        end = out + 3 * rounds
-        axis = 0
-        while axis < 3:
-            place = int(words[_X + axis])
-            if place >= 0:
-                code = at + (place >> 1)
-                to = out + axis
-                while to < end:
-                    samples[to] = int(ring[code]) - zero
-                    code += step
-                    to += 3
-            axis += 1
-        out = end
-        at += rounds * step
-        if at == _HALF_CODES:
-            filled[0] = int(words[_A_BIT])
-        elif at == 2 * _HALF_CODES:
-            at = 0
-            filled[0] = int(words[_B_BIT])
-    words[_NEXT] = at << 1
+    control = int(adc[0])
+    if not control & _CS_START_MANY or (control >> _CS_RROBIN_SHIFT) & 0x1F != mask:
+        return 0
+    if int(adc[2]) & _FCS_WRITTEN != _FCS_THRESHOLD_1 | _FCS_DREQ_EN | _FCS_EN:
+        return 0
+    return 1 if int(adc[4]) == div else 0
 
 
 class Analog:
-    """The sensor as the board file has it, and every other analog input of the board."""
+    """The sensor as the board file has it, and every other analog input of the board.
 
-    ring_bytes = _RING_BYTES
+    `memory` is where the ring of codes is made: `buffers.CODES_BYTES` of them.
+    """
 
-    def __init__(self, board):
+    def __init__(self, board, memory):
         pins = board.VIBRATION_ADC_PINS
         channels = {pin - _FIRST_PIN for pin in pins}
         for pin in _other_pins(board):
@@ -156,6 +100,10 @@ class Analog:
             channels.add(_TEMPERATURE)  # to make four; it is the chip's own
         self._channels = sorted(channels)
         per_round = len(self._channels)
+        self._mask = 0  # CS.RROBIN; nothing where there is but one
+        if per_round > 1:
+            for channel in self._channels:
+                self._mask |= 1 << channel
         if per_round not in (1, 2, 4):
             raise ValueError("the ADC's round takes four inputs")
         for channel in self._channels:
@@ -172,7 +120,7 @@ class Analog:
         zero = board.VIBRATION_ZERO_CODE
         self.full_scale_counts = min(zero, 4095 - zero)
 
-        self._memory = bytearray(_RING_BYTES + _HALF_BYTES)
+        self._memory = memory
         ring = -(-uctypes.addressof(self._memory) // _HALF_BYTES) * _HALF_BYTES
         self._a = rp2.DMA()
         self._b = rp2.DMA()
@@ -189,6 +137,9 @@ class Analog:
         words[_CHANNEL_B] = _DMA + 0x40 * self._b.channel
         words[_A_BIT] = 1 << self._a.channel
         words[_B_BIT] = 1 << self._b.channel
+        words[_FCS_AT] = _ADC + _FCS
+        words[_INTR_AT] = _DMA_INTR
+        words[_FRAME_SHIFT] = per_round // 2 + 1
 
     def identify(self):
         """Raises OSError where the sensor's mean is at a rail: its lead or its supply is gone."""
@@ -196,7 +147,7 @@ class Analog:
         words = self.words
         frame = words[_FRAME]
         time.sleep_us(min(_LOOK_US, _LOOK_CODES * 2_000_000 // (self.rate_hz * frame)))
-        end = _waiting(words) * frame
+        end = self._written()
         if not end:
             raise OSError("the ADC does not run: another user of it?")
         for axis in range(3):
@@ -222,73 +173,30 @@ class Analog:
         self._run()
 
     def configured(self):
-        """True while the ADC and the DMA do what `start` told them."""
-        control = mem32[_ADC + _CS]
-        a = mem32[self.words[_CHANNEL_A] + 0x10]
-        b = mem32[self.words[_CHANNEL_B] + 0x10]
-        running = (a ^ b) & 0x1000000 and a & b & 1
-        rounds = control >> _CS_RROBIN_SHIFT & 0x1F
-        return bool(
-            control & _CS_START_MANY
-            and rounds == self._mask()
-            and mem32[_ADC + _FCS] & _FCS_WRITTEN == _FCS_THRESHOLD_1 | _FCS_DREQ_EN | _FCS_EN
-            and mem32[_ADC + _DIV] == self._div
-            and running
-        )
+        """True while the ADC and the DMA do what `start` told them. Nothing is allocated."""
+        return _as_started(self.words, self._mask, self._div) == 1
 
     def recover(self):
         """Begin again."""
         self.start()
 
-    @property
-    def overflows(self):
-        """Times that codes were lost: the reader was late, or the DMA was."""
-        if mem32[_ADC + _FCS] & _FCS_OVER:
-            self.start()
-            self.words[_OVERFLOWS] += 1
-        return self.words[_OVERFLOWS]
-
     def place(self, pin):
         """Where an input's codes are: bytes into a round."""
         return 2 * self._channels.index(pin - _FIRST_PIN)
 
-    def latest(self, pin):
-        """The newest code of an input, 0 to 4095."""
+    def engine_parameters(self):
+        """The inputs that the guard follows are the engine's last argument."""
+        return ("adc", carry, uctypes.addressof(self.words))
+
+    def _written(self):
+        """Bytes of whole rounds in the ring since `start`, until it is full for the first time."""
         words = self.words
         a = words[_CHANNEL_A]
-        at = mem32[(a if mem32[a + 0x10] & 0x1000000 else words[_CHANNEL_B]) + 4] - words[_RING]
-        frame = words[_FRAME]
-        return self._code((at - at % frame - frame) % _RING_BYTES + self.place(pin))
-
-    def round(self):
-        """Where the newest codes are: the registers of the DMA's two channels, the ring, and the
-        bytes of a round.
-        """
-        words = self.words
-        return words[_CHANNEL_A], words[_CHANNEL_B], words[_RING], words[_FRAME]
-
-    def waiting(self):
-        """Whole rounds that wait to be decoded."""
-        return _waiting(self.words)
-
-    def decode_into(self, samples, first, count):
-        """Turn the next `count` rounds into x, y, z counts at samples[3 * first:]."""
-        _decode_into(self.words, samples, first, count)
-
-    def engine_parameters(self):
-        """None but itself; the inputs that the guard follows are the engine's last argument."""
-        return ("adc", self)
+        at = mem32[(a if mem32[a + 0x10] & _DMA_BUSY else words[_CHANNEL_B]) + 4] - words[_RING]
+        return at - at % words[_FRAME]
 
     def _code(self, place):
         return mem16[self.words[_RING] + place]
-
-    def _mask(self):
-        """CS.RROBIN; nothing where there is but one."""
-        mask = 0
-        if len(self._channels) > 1:
-            for channel in self._channels:
-                mask |= 1 << channel
-        return mask
 
     def _stop(self):
         mem32[_ADC + _CS] = _CS_EN | _CS_TS_EN
@@ -314,7 +222,7 @@ class Analog:
         words[_NEXT] = 0
         self._a.active(1)
         mem32[_ADC + _CS] = (
-            self._mask() << _CS_RROBIN_SHIFT
+            self._mask << _CS_RROBIN_SHIFT
             | self._channels[0] << _CS_AINSEL_SHIFT
             | _CS_START_MANY
             | _CS_TS_EN

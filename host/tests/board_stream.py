@@ -6,14 +6,17 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from scripted_board import KINDS, command_of, data_frame
+from cobs import cobs
+from scripted_board import KINDS, coded, command_of, data_frame
 
 from wrench.link import Decoder, Frame
 from wrench_firmware import wire
@@ -46,7 +49,7 @@ class Stream:
     true_hz: float = TRUE_HZ
     seed: int = 1
 
-    def greeting(self, **values: object) -> Frame:
+    def greeting(self, **values: Any) -> Frame:
         """The board's greeting."""
         known = {
             "version": wire.VERSION,
@@ -76,7 +79,7 @@ class Stream:
         sequence = dropped = lost = 0
         for time_us, name, n in sorted(events):
             sequence += 1
-            values: dict[str, object] = {}
+            values: dict[str, Any] = {}
             if name == "waveform":
                 lost += self.overflows.get(n, 0)
                 if n in self.dropped:
@@ -126,45 +129,65 @@ class ReplayServer:
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer: socket.socket) -> None:
-        began_s = time.monotonic()
-        streaming = False
-        held = b""
-        begin_us = self._frames[0][0]
-        peer.setblocking(False)
         with peer, contextlib.suppress(OSError):
-            for time_us, data in self._frames:
-                due_s = began_s + (time_us - begin_us) / 1e6
-                while True:
-                    with contextlib.suppress(BlockingIOError):
-                        got = peer.recv(4096)
-                        if not got:
-                            return
-                        held += got
-                    *whole, held = held.split(b"\0")
-                    for command in filter(None, whole):
-                        name, sequence, arguments = command_of(command)
-                        self.commands.append((name, arguments))
-                        if name == "hello":
-                            peer.sendall(_greeting(time_us))
-                        if name == "stream":
-                            streaming = arguments == (1,)
-                        peer.sendall(
-                            data_frame(
-                                "reply",
-                                0,
-                                time_us,
-                                command=KINDS[name],
-                                command_sequence=sequence,
-                            )
-                        )
-                    if self._ended.is_set():
-                        return
-                    if time.monotonic() >= due_s:
-                        break
-                    time.sleep(0.002)
-                if streaming or KINDS["waveform"] != _kind(data):
-                    peer.sendall(data)
+            _Peer(peer, self._ended, self.commands).send_all(self._frames)
             self._ended.wait()
+
+
+class _Peer:
+    """One host that is connected."""
+
+    def __init__(
+        self,
+        peer: socket.socket,
+        ended: threading.Event,
+        commands: list[tuple[str, tuple[int, ...]]],
+    ) -> None:
+        self._peer = peer
+        self._ended = ended
+        self._commands = commands
+        self._streaming = False
+        self._held = b""
+        self._sequence = 0
+
+    def send_all(self, frames: list[tuple[int, bytes]]) -> None:
+        """Each frame when it is due, and what is asked for meanwhile. Raises OSError once the host
+        is gone."""
+        began_s = time.monotonic()
+        for time_us, data in frames:
+            due_s = began_s + (time_us - frames[0][0]) / 1e6
+            self._obey(time_us)
+            while (left_s := due_s - time.monotonic()) > 0.0:
+                time.sleep(min(left_s, 0.01))
+                self._obey(time_us)
+            if self._ended.is_set():
+                return
+            if self._streaming or cobs.decode(data[:-1])[0] != KINDS["waveform"]:
+                self._send(data)
+
+    def _obey(self, time_us: int) -> None:
+        if not select.select([self._peer], [], [], 0.0)[0]:
+            return
+        data = self._peer.recv(4096)
+        if not data:
+            raise ConnectionResetError
+        *whole, self._held = (self._held + data).split(b"\0")
+        for command in filter(None, whole):
+            name, sequence, arguments = command_of(command)
+            self._commands.append((name, arguments))
+            if name == "hello":
+                self._send(_greeting(time_us))
+            if name == "stream":
+                self._streaming = arguments == (1,)
+            told = {"command": KINDS[name], "command_sequence": sequence}
+            self._send(data_frame("reply", 0, time_us, **told))
+
+    def _send(self, data: bytes) -> None:
+        """A frame with its number among those that this host gets."""
+        body = bytearray(cobs.decode(data[:-1])[: -wire.CRC_BYTES])
+        body[2:4] = (self._sequence & 0xFFFF).to_bytes(2, "little")
+        self._sequence += 1
+        self._peer.sendall(coded(bytes(body)))
 
 
 def _greeting(time_us: int) -> bytes:
@@ -177,8 +200,3 @@ def _greeting(time_us: int) -> bytes:
         sample_rate_hz=NOMINAL_HZ,
         board_name=b"a board",
     )
-
-
-def _kind(data: bytes) -> int:
-    frame = next(Decoder().feed(data))
-    return KINDS[frame.name]

@@ -96,7 +96,7 @@ def test_values_reach_the_model():
     assert board.vibration.window_ms == 250
     assert board.vibration.covers_iso_band
     assert board.temperatures.driver is None
-    assert board.protection.link.timeout_ms == 500
+    assert board.protection.link.timeout_ms == 450
     with pytest.raises(ValidationError, match="frozen"):
         board.motor.derate_cap = 0.8  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -228,7 +228,7 @@ def test_wrong_values(problems: Problems, key: str, value: object, words: str):
         ("motor.pwm_frequency_hz", 100, 99),
         ("vibration.baudrate_hz", 5_000_000, 5_000_001),
         ("vibration.window_samples", 8192, 8193),
-        ("protection.link.timeout_ms", 500, 501),
+        ("protection.link.timeout_ms", 480, 481),
         ("protection.link.timeout_ms", 100, 99),
         ("protection.vibration.stale_ms", 10, 9),
         ("tacho.pulses_per_rev", 64, 0),

@@ -31,7 +31,7 @@ def bad(tmp_path: Path) -> str:
     path = tmp_path / "bad.toml"
     text = GOOD.read_text(encoding="utf-8")
     text = text.replace("pwm_pin = 14", "pmw_pin = 14").replace(
-        "timeout_ms = 500", "timeout_ms = 5"
+        "timeout_ms = 450", "timeout_ms = 5"
     )
     path.write_text(text, encoding="utf-8")
     return str(path)

@@ -94,13 +94,13 @@ def test_the_pack_holds_every_module_once_where_the_index_says(board: Board, tre
     done = deployment(board)
     pack, (files, folders) = done.files["/lib/wrench.pack"], index_of(done)
     assert {name.removesuffix(".mpy") + ".py" for name in files} == {
-        f"{PACKAGE}/{name}" for name in PACKED
+        f"/{PACKAGE}/{name}" for name in PACKED
     }
     for name, (offset, size) in files.items():
-        source = tree / name.removeprefix(f"{PACKAGE}/").replace(".mpy", ".py")
+        source = tree / name.removeprefix(f"/{PACKAGE}/").replace(".mpy", ".py")
         assert pack[offset : offset + size] == source.read_bytes()
     assert sum(size for _, size in files.values()) == len(pack)
-    assert set(folders) == {PACKAGE, f"{PACKAGE}/drivers"}
+    assert set(folders) == {f"/{PACKAGE}", f"/{PACKAGE}/drivers"}
 
 
 def test_the_index_on_the_board_leads_to_compiled_modules(
@@ -112,7 +112,7 @@ def test_the_index_on_the_board_leads_to_compiled_modules(
     files, folders = json.loads(on_micropython(deployed, tmp_path, ["wrench_index"], script))
     pack = deployed.files["/lib/wrench.pack"]
     assert len(files) == len(PACKED)
-    assert PACKAGE in folders
+    assert f"/{PACKAGE}" in folders
     for name, (offset, size) in files.items():
         assert pack[offset : offset + size].startswith(MPY), name
 
@@ -122,7 +122,7 @@ def test_readable_twins_of_assembler_stay_at_home(board: Board) -> None:
     source = (FIRMWARE / "framing.py").read_bytes()
     assert b"def append_crc_reference(" in source
     done = deployment(board)
-    offset, size = index_of(done)[0][f"{PACKAGE}/framing.mpy"]
+    offset, size = index_of(done)[0][f"/{PACKAGE}/framing.mpy"]
     packed = done.files["/lib/wrench.pack"][offset : offset + size]
     assert b"def append_crc_reference(" not in packed
     assert b"def crc_matches(" in packed
@@ -228,7 +228,7 @@ def test_other_texts_for_modules_are_another_firmware(board: Board) -> None:
     before = deployment(board)
     after = deployment(board, {"console.py": b"x = y\n"})
     assert after.firmware_hash != before.firmware_hash
-    offset, size = index_of(after)[0][f"{PACKAGE}/console.mpy"]
+    offset, size = index_of(after)[0][f"/{PACKAGE}/console.mpy"]
     assert after.files["/lib/wrench.pack"][offset : offset + size] == b"x = y\n"
     assert deployment(board) == before
 

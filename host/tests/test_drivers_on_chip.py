@@ -22,7 +22,8 @@ from wrench.flash import flash
 from wrench.raw_repl import RawRepl
 
 HERE = Path(__file__).parent
-DRIVERS = sorted(path.stem for path in (FIRMWARE / "drivers").glob("*.py"))
+MODULES = sorted(f"drivers/{path.name}" for path in (FIRMWARE / "drivers").glob("*.py"))
+MODULES += ["acquire_rp2.py", "guard_rp2.py"]
 SDA, SCL, INT1, CS = 2, 3, 20, 17
 GRAVITY = {"adxl345": 256, "mpu6050": 2048, "mpu9250": 2048}
 
@@ -128,10 +129,9 @@ def powered(parts: Parts) -> Iterator[Chip]:
         pytest.skip("no MicroPython image in the cache: wrench image get")
     _, content = image.read_uf2(image.find("stock").path)
     files = {f"/lib/{PACKAGE}/__init__.mpy": compile_module(f"{PACKAGE}/__init__.py", b"")}
-    for name in DRIVERS:
-        source = (FIRMWARE / "drivers" / f"{name}.py").read_bytes()
-        compiled = compile_module(f"{PACKAGE}/drivers/{name}.py", source)
-        files[f"/lib/{PACKAGE}/drivers/{name}.mpy"] = compiled
+    for name in MODULES:
+        compiled = compile_module(f"{PACKAGE}/{name}", (FIRMWARE / name).read_bytes())
+        files[f"/lib/{PACKAGE}/{name[:-2]}mpy"] = compiled
     with VirtualBench(content, parts) as bench:
         console = bench.open(CONSOLE)
         flash(console, Deployment({**files, "/main.py": b""}, 0))
@@ -413,10 +413,11 @@ def adc_chip() -> Iterator[Chip]:
 @contextmanager
 def analog_sensor(chip: Chip, **changes: object) -> Iterator[None]:
     """`sensor` on the chip; afterwards the DMA's channels are free."""
-    chip.run(f"sensor = make('analog', {ANALOG | changes!r})")
+    chip.run(f"carried = None; sensor = make('analog', {ANALOG | changes!r})")
     try:
         yield
     finally:
+        chip.run("carried and carried.guard.stop(); carried = None")
         chip.run("sensor._stop(); sensor._a.close(); sensor._b.close()")
 
 
@@ -446,31 +447,77 @@ def test_analog_samples_come_at_their_rate_and_in_their_places(
     with analog_sensor(adc_chip, **changes):
         adc_chip.run("sensor.identify()")
         assert adc_chip.run("tell([sensor.rate_hz, sensor.full_scale_counts])") == [25_600, 2047]
-        got = adc_chip.run("got = analog_run(sensor, 20, 500); tell([v for v in got])")
-        assert adc_chip.run("tell([sensor.overflows, sensor.configured()])") == [0, True]
-        if len(changes) == 2 and "VIBRATION_AXES" not in changes:
-            assert adc_chip.run("tell([sensor.latest(27), sensor.latest(28)])") == [700, 900]
+        pins = [27, 28] if len(changes) == 2 and "VIBRATION_AXES" not in changes else []
+        adc_chip.run(f"carried = Carried(sensor, {pins}); carried.until(2600)")
+        got = adc_chip.run("tell(carried.samples(0, 1000))")
+        got += adc_chip.run("tell(carried.samples(1000, 1048))")
+        assert adc_chip.run("tell([carried.engine.overflows, sensor.configured()])") == [0, True]
+        if pins:
+            assert adc_chip.run("tell(list(carried.followed))") == [700, 900, 0]
     x, y, z = np.array(got).reshape(-1, 3).T
-    assert follows_the_ramp(y)
+    assert follows_the_ramp(y)  # and goes on at the ring's end where it began: both have 2,048
     three = "VIBRATION_AXES" in changes
     assert set(x) == {900 - 2048 if three else 0}
     assert set(z) == {700 - 2048 if three else 0}
 
 
-def test_a_reader_that_is_late_is_told_and_goes_on(adc_chip: Chip) -> None:
+def test_turns_that_come_late_lose_no_code(adc_chip: Chip) -> None:
     adc_chip.parts.adc_signal = {0: (RAMP, 25_600.0)}
     with analog_sensor(adc_chip):
-        found = adc_chip.run(
-            "sensor.start(); time.sleep_ms(300)\nn = sensor.waiting(); tell([n, sensor.overflows])"
+        adc_chip.run("carried = Carried(sensor); carried.deaf(60); carried.until(2000)")
+        assert adc_chip.run("tell(carried.engine.overflows)") == 0
+        got = adc_chip.run("tell(carried.samples(0, 2000))")
+    assert follows_the_ramp(np.array(got[1::3]))
+
+
+def test_what_the_turns_miss_is_counted_and_they_go_on(adc_chip: Chip) -> None:
+    adc_chip.parts.adc_signal = {0: (RAMP, 25_600.0)}
+    with analog_sensor(adc_chip):
+        adc_chip.run("carried = Carried(sensor); carried.until(100); n = carried.engine.words[0]")
+        adc_chip.run("carried.deaf(400); carried.until(2000)")
+        count, lost = adc_chip.run("tell([n, carried.engine.overflows])")
+        got = adc_chip.run(f"tell(carried.samples({count}, {2000 - count}))")
+    assert lost in (4096, 8192)  # the ring's; between the commands there are no turns either
+    assert follows_the_ramp(np.array(got[1::3]))
+
+
+@pytest.mark.parametrize("taken", [0, 0x3FFFFF80, 0xFFFFFF80])
+def test_a_ring_that_is_held_stays_as_it_is_until_it_goes_on(adc_chip: Chip, taken: int) -> None:
+    adc_chip.parts.adc_signal = {0: (RAMP, 25_600.0)}
+    until = (taken + 1000) & 0x3FFFFFFF
+    with analog_sensor(adc_chip, CURRENT_PIN=27, BEARING_TEMPERATURE_PIN=28):
+        adc_chip.run(
+            "carried = Carried(sensor); carried.guard.stop(); words = carried.engine.words"
         )
-        assert found == [0, 1]
-        count, overflows, got = adc_chip.run(
-            "sensor.waiting(); time.sleep_ms(30); n = sensor.waiting()\n"
-            "got = array.array('h', bytes(6 * n)); sensor.decode_into(got, 0, n)\n"
-            "tell([n, sensor.overflows, [v for v in got]])"
-        )
-    assert count > 700
-    assert overflows in (1, 2)  # the two commands are up to a ring apart
+        adc_chip.run(f"words[0] = {taken}; sensor.start(); carried.engine.hold({until})")
+        adc_chip.run("carried.deaf(0); time.sleep_ms(200); n = words[1]; us = time.ticks_us()")
+        adc_chip.run("held = carried.samples(0, 2048)")
+        told = "tell([words[0] & 0x3FFFFFFF, words[1] - n, time.ticks_diff(time.ticks_us(), us)])"
+        adc_chip.run("time.sleep_ms(300)")
+        count, lost, us = adc_chip.run(told)
+        assert count == until
+        assert lost == pytest.approx(us * 25_600 / 1e6, abs=20)
+        assert adc_chip.run("tell(held == carried.samples(0, 2048))") is True
+        adc_chip.run("carried.engine.hold(None); time.sleep_ms(30); carried.guard.stop()")
+        more = adc_chip.run("tell(words[0] & 0x3FFFFFFF)") - until
+        assert 700 < more < 1000
+        got = adc_chip.run(f"tell(carried.samples({until & 2047}, 700))")
+    assert follows_the_ramp(np.array(got[1::3]))
+
+
+def test_a_code_that_the_adc_has_lost_stops_the_engine_until_it_recovers(adc_chip: Chip) -> None:
+    adc_chip.parts.adc_signal = {0: (RAMP, 25_600.0)}
+    adc_chip.parts.adc = {1: 700, 2: 900}
+    with analog_sensor(adc_chip, CURRENT_PIN=27, BEARING_TEMPERATURE_PIN=28):
+        adc_chip.run("carried = Carried(sensor, [27, 28]); time.sleep_ms(5)")
+        adc_chip.run("machine.mem32[0x50000444] = 0xFFF; time.sleep_ms(5)")
+        stuck = "tell([carried.engine.stuck, carried.engine.overflows])"
+        assert adc_chip.run(stuck) == [True, 1]
+        adc_chip.run("n = carried.engine.words[0]; sensor.recover(); carried.engine.resume()")
+        adc_chip.run("carried.until(n + 500)")
+        assert adc_chip.run(stuck) == [False, 1]
+        assert adc_chip.run("tell(list(carried.followed))") == [700, 900, 0]
+        got = adc_chip.run("tell(carried.samples(n, 500))")
     assert follows_the_ramp(np.array(got[1::3]))
 
 
@@ -494,14 +541,14 @@ def test_somebody_else_at_the_adc_is_seen(adc_chip: Chip) -> None:
         assert adc_chip.run("machine.mem32[0x4004C000] = 1; tell(sensor.configured())") is False
 
 
-@pytest.mark.parametrize("axes", [1, 3])
-def test_decoding_costs_what_it_says(adc_chip: Chip, axes: int) -> None:
+@pytest.mark.parametrize(("axes", "idle", "busy"), [(1, 160, 400), (3, 160, 800)])
+def test_a_turn_costs_what_it_says(adc_chip: Chip, axes: int, idle: int, busy: int) -> None:
     some = {"VIBRATION_AXES": (0, 1, 2)[:axes], "VIBRATION_ADC_PINS": (26, 27, 28)[:axes]}
     with analog_sensor(adc_chip, **some):
-        adc_chip.run("s = array.array('h', bytes(192))")
-        of_32, of_16 = adc_chip.run(
-            "tell([cycles(sensor.decode_into, s, 0, count) for count in (32, 16)])"
-        )
-        _, allocated = adc_chip.run("tell(cost(sensor.waiting))")
+        adc_chip.run("carried = Carried(sensor)")
+        cycles = adc_chip.run("tell([carry_cycles(carried, waiting) for waiting in (0, 1)])")
+        _, allocated = adc_chip.run("tell(cost(sensor.configured))")
     assert allocated == 0
-    assert (of_32 - of_16) / 16 / axes < 80
+    assert cycles[0] < idle
+    assert cycles[1] < busy
+    print(cycles)

@@ -705,18 +705,18 @@ def test_a_mere_listener_sends_nothing(board: ScriptedBoard, link: Link) -> None
     assert board.commands("heartbeat") == []
 
 
-def test_whoever_owns_a_run_is_heard_every_120_ms(board: ScriptedBoard, link: Link) -> None:
+def test_whoever_owns_a_run_is_heard_with_every_status(board: ScriptedBoard, link: Link) -> None:
     link.run(500)
     pass_time(board, link, STATUS_TIMES)
     beats = board.commands("heartbeat")
     assert beats[0] == STATUS_TIMES[0]
-    assert {later - sooner for sooner, later in itertools.pairwise(beats)} == {HEARTBEAT_US}
-    assert HEARTBEAT_US == 120 * MS
+    assert beats == STATUS_TIMES[::2], "those come every 40 ms here"
+    assert HEARTBEAT_US == 75 * MS
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 300 * MS), min_size=1, max_size=60), st.integers(1, 60))
-def test_heartbeats_are_never_closer_than_120_ms_of_device_time(
+def test_heartbeats_are_never_closer_than_75_ms_of_device_time(
     gaps_us: list[int], burst: int
 ) -> None:
     board = ScriptedBoard()
@@ -726,7 +726,7 @@ def test_heartbeats_are_never_closer_than_120_ms_of_device_time(
     pass_time(board, link, times_us, burst)
     due: list[int] = []
     for time_us in times_us:
-        if not due or time_us - due[-1] >= 120 * MS:
+        if not due or time_us - due[-1] >= 75 * MS:
             due.append(time_us)
     assert len(board.commands("heartbeat")) == len(due)
     if burst == 1:

@@ -53,13 +53,16 @@ def recorded(path: Path, stream: Stream, chunk_s: float = 0.7, **options: Any) -
     return recorder
 
 
+def counted_strictly(path: Path) -> int:
+    """How many messages there are, read from end to end; every checksum is checked."""
+    with path.open("rb") as file:
+        return sum(isinstance(it, Message) for it in StreamReader(file, validate_crcs=True).records)
+
+
 def read_strictly(path: Path) -> list[tuple[str, Message, Any]]:
     """Topic, message and its content in the order of log times; every checksum is checked, and the
     file read from end to end as well as by its index."""
-    with path.open("rb") as file:
-        straight = sum(
-            isinstance(it, Message) for it in StreamReader(file, validate_crcs=True).records
-        )
+    straight = counted_strictly(path)
     with path.open("rb") as file:
         reader = make_reader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
         found = [

@@ -4,6 +4,7 @@ lines that start it.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import subprocess
@@ -44,6 +45,7 @@ def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Depl
     sources = dict(_sources(resources.files(PACKAGE), ""))
     sources |= changed or {}
     del sources["wire.py"]  # `wire_format.py` is its numbers
+    _check_readable(sources)
     sources = inlined(sources)
     digest = hashlib.sha256()
     for path in sorted(sources):
@@ -65,14 +67,25 @@ def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Depl
     return Deployment({**files, "/lib/wrench.pack": pack, "/main.py": start}, firmware_hash)
 
 
+def _check_readable(sources: Mapping[str, bytes]) -> None:
+    """A module that cannot be read keeps the others from being prepared: the compiler is to name
+    that one.
+    """
+    for path, text in sources.items():
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError):
+            compile_module(path, text)
+
+
 def _pack(sources: Mapping[str, bytes]) -> tuple[bytes, str]:
     """All modules compiled, one behind the other, and the index that `loader.py` reads."""
     pack = b""
     places: dict[str, tuple[int, int]] = {}
-    folders = {PACKAGE}
+    folders = {f"/{PACKAGE}"}
     for path in sorted(sources):
         compiled = compile_module(path, without_twins(sources[path]))
-        name = f"{PACKAGE}/{path.removesuffix('.py')}.mpy"
+        name = f"/{PACKAGE}/{path.removesuffix('.py')}.mpy"
         places[name] = (len(pack), len(compiled))
         folders.add(name.rpartition("/")[0])
         pack += compiled

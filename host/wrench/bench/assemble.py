@@ -57,6 +57,7 @@ def assemble(
     replay_rate_hz: float | None = None,
     xip_miss_cycles: int = 0,
     step_ns: int = STEP_NS,
+    flash_times_ns: dict[str, int] | None = None,
 ) -> Assembly:
     """Start an emulated board with its machine around it.
 
@@ -66,6 +67,7 @@ def assemble(
         seed: of all randomness in the machine and its sensors.
         replay: a recording to feel instead of the machine's own vibration.
         replay_rate_hz: its sampling rate, where the file does not tell.
+        flash_times_ns: as `VirtualBench` takes it.
 
     Raises:
         BenchError: an unknown scenario, no such recording, or the emulator does not start.
@@ -77,7 +79,13 @@ def assemble(
         recording = Replay(replay, signal.rate_hz, signal.range_g, seed, fs=replay_rate_hz)
     plant = Plant(machine_of(board), chosen, seed, signal.site(), recording)
     machine = WiredMachine(board, plant, signal)
-    bench = VirtualBench(flash, machine, xip_miss_cycles=xip_miss_cycles, step_ns=step_ns)
+    bench = VirtualBench(
+        flash,
+        machine,
+        xip_miss_cycles=xip_miss_cycles,
+        step_ns=step_ns,
+        flash_times_ns=flash_times_ns,
+    )
     notes = [chosen.compression] if chosen.compression else []
     return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))
 

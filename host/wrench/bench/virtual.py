@@ -54,7 +54,8 @@ class VirtualBench:
     """An emulated board and its surroundings.
 
     `flash` is the content of the flash chip (an image and, where there is one, a filesystem).
-    `surroundings` may be None for a bare board.
+    `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
+    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given).
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class VirtualBench:
         *,
         xip_miss_cycles: int = 0,
         step_ns: int = STEP_NS,
+        flash_times_ns: dict[str, int] | None = None,
     ) -> None:
         self.surroundings = surroundings
         self._step_ns = step_ns
@@ -72,6 +74,7 @@ class VirtualBench:
             watched=surroundings.watched_gpio if surroundings else list(range(26)),
             devices=surroundings.devices if surroundings else [],
             xip_miss_cycles=xip_miss_cycles,
+            flash_times_ns=flash_times_ns,
         )
         self._submitted_ns = 0
         self._inflight = 0

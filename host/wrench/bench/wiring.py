@@ -51,6 +51,7 @@ class WiredMachine:
         self._wire_sensor()
         self._wire_supplies()
         self._switches: list[tuple[float, int, int | None]] = []
+        self._switches_at_page_program: list[tuple[float, int, int | None]] = []
         self._device_faults: dict[int, dict[str, Any]] = {}
         self._tacho_end_ns = -1.0
         self._tacho_cut = False
@@ -112,10 +113,15 @@ class WiredMachine:
         return dict(zip(names, self.supplies, strict=bool(names)))[name]
 
     # -- switches ------------------------------------------------------------------------
-    def press_estop(self, pressed: bool = True, after_ns: float = 0.0) -> None:
-        """Open the e-stop's contact (a broken wire does the same), or close it again."""
+    def press_estop(
+        self, pressed: bool = True, after_ns: float = 0.0, *, at_page_program: bool = False
+    ) -> None:
+        """Open the e-stop's contact (a broken wire does the same), or close it again: `after_ns`
+        into the next step, or after the flash chip next begins to program a page.
+        """
         self._estop_closed = not pressed
-        self._switches.append((after_ns, self.board.estop.pin, None if pressed else 0))
+        switches = self._switches_at_page_program if at_page_program else self._switches
+        switches.append((after_ns, self.board.estop.pin, None if pressed else 0))
 
     def press_button(self, pressed: bool = True) -> None:
         """Hold the start/stop button, or let go."""
@@ -191,7 +197,8 @@ class WiredMachine:
         self._feel(request, reading)
         request.inputs += self._switches
         request.device_faults |= self._device_faults
-        self._switches, self._device_faults = [], {}
+        request.inputs_at_page_program += self._switches_at_page_program
+        self._switches, self._switches_at_page_program, self._device_faults = [], [], {}
         self._turn_tacho(request, start_ns, reading)
         self._measure(request, reading)
         self._measure_supplies(request, reading)

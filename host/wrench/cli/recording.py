@@ -170,10 +170,8 @@ def recover(file: Path, output: Path | None, force: bool, as_json: bool) -> None
         click.echo(f"{done.path} is whole already")
         return
     left_out = f", {done.left_out} damaged ones left out" if done.left_out else ""
-    click.echo(
-        f"{done.path} is whole again: {done.chunks} chunks{left_out}, "
-        f"{done.cut_bytes:,} bytes at its end were not"
-    )
+    cut = f"; {done.cut_bytes:,} bytes at its end were not" if done.cut_bytes else ""
+    click.echo(f"{done.path} is whole: {done.chunks} chunks{left_out}{cut}")
 
 
 def _record(port: str | None, as_json: bool, **options: Any) -> None:

@@ -50,7 +50,8 @@ class Recorder:
 
     `board` is the board's file where it is known; it is attached. `waveform_s` ends the recording
     that many seconds of device time after its first sample; `full` says so. Without `waveform`,
-    that of the board is left out. `received` counts the samples that are recorded, of each axis.
+    that of the board is left out. `received` counts the samples to be recorded, of each axis, and
+    `written` those that are in the file, over `written_s` seconds of device time.
 
     Frames are given to `take` as they come, and at least ten times a second `tick` is called; the
     disk is written to in a thread of its own. Everything raises RecordingError where the disk is
@@ -74,6 +75,8 @@ class Recorder:
     ) -> None:
         self.losses = readout.Losses()
         self.received = 0
+        self.written = 0
+        self.written_s = 0.0
         self.full = False
         self._waveform = waveform
         self._waveform_us = math.inf if waveform_s is None else waveform_s * _SECOND_US
@@ -81,6 +84,7 @@ class Recorder:
         self._monotonic_s = monotonic_s
         self._offset_ns: int | None = None
         self._least_ns = math.inf
+        self._begun_ns = math.inf
         self._first_us: int | None = None
         self._last_us = 0
         self._messages: list[Message] = []
@@ -270,7 +274,11 @@ class Recorder:
     def _add_chunk(self, messages: list[Message], placed: list[_Samples], offset_ns: int) -> None:
         # After an error nothing more is tried than closing the file.
         if self._error is None:
-            self._file.add_chunk(_chunk(messages, placed, offset_ns))
+            made = _chunk(messages, placed, offset_ns)
+            self._file.add_chunk(made)
+            self.written += sum(len(it.numbers) for it in placed)
+            self._begun_ns = min(self._begun_ns, made.start_ns)
+            self.written_s = (made.end_ns - self._begun_ns) / 1e9
 
     def _begin_clock(self) -> None:
         # Of the frames so far, the one that waited least on its way tells wall time best.

@@ -176,6 +176,15 @@ def _frame_type(kind: int) -> FrameType:
                 lambda frame: event_detail(frame["code"], frame["detail"]),
             )
         )
+    if kind == wire.REPLY:
+        made.append(
+            _Field(
+                "command_name",
+                _Proto.TYPE_STRING,
+                "",
+                lambda frame: wire.MESSAGES.get(frame["command"], ("",))[0],
+            )
+        )
     if kind in (wire.LOG, wire.CAPTURE):
         made.append(_Field("data", _Proto.TYPE_BYTES, "", lambda frame: frame.tail))
     return FrameType(name, made)

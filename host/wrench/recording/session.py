@@ -34,8 +34,8 @@ class Progress:
 
 @dataclass
 class Session:
-    """One recording from a link, to be run once; `progress` tells how it stands, also after `run`
-    has raised.
+    """One recording from a link, to be run once. Afterwards `progress` tells what is in the file,
+    also where `run` has raised; it is None where there is no file.
 
     `board` is the file that the board was flashed from, where it is known. The recording ends after
     `duration_s` of device time, or with the last sample within `waveform_s` of the first one, or
@@ -80,7 +80,7 @@ class Session:
             try:
                 recorder.close()
             finally:
-                self.progress = _progress(recorder, None)
+                self.progress = _result(recorder)
         return self.progress
 
     def _follow(self, recorder: Recorder, waveform: _Waveform | None) -> None:
@@ -92,7 +92,7 @@ class Session:
 
     def _take_all(self, recorder: Recorder, waveform: _Waveform | None) -> None:
         heard_s = time.monotonic()
-        before = self.progress = _progress(recorder, None)
+        before = _result(recorder)
         last_us = -1
         while not self.ended() and not recorder.full:
             frame = self.link.receive(_LOOK_EVERY_S)
@@ -115,7 +115,7 @@ class Session:
             if waveform is not None:
                 waveform.turn_on(frame)
             if recorder.duration_s - before.duration_s >= 1.0:
-                before = self.progress = _progress(recorder, before)
+                before = _progress(recorder, before)
                 self.show(before)
             if self.duration_s is not None and recorder.duration_s >= self.duration_s:
                 return
@@ -178,15 +178,25 @@ class _Waveform:
             return  # the link is lost, which is told; or there is nobody left to read it
 
 
-def _progress(recorder: Recorder, before: Progress | None) -> Progress:
-    rate = recorder.rate_hz
-    if before is not None and recorder.duration_s > before.duration_s:
-        rate = (recorder.received - before.samples) / (recorder.duration_s - before.duration_s)
+def _progress(recorder: Recorder, before: Progress) -> Progress:
+    passed_s = recorder.duration_s - before.duration_s
     return Progress(
         recorder.path,
         recorder.duration_s,
         recorder.received,
-        rate,
+        (recorder.received - before.samples) / passed_s if passed_s else 0.0,
+        recorder.size,
+        replace(recorder.losses),
+    )
+
+
+def _result(recorder: Recorder) -> Progress:
+    """What is in the file, whatever has ended the recording."""
+    return Progress(
+        recorder.path,
+        recorder.written_s,
+        recorder.written,
+        recorder.rate_hz,
         recorder.size,
         replace(recorder.losses),
     )

@@ -46,7 +46,10 @@ class PinSeen:
 class StepSeen:
     """What the outside of the board saw during one step of device time.
 
-    `unsent` counts, for each serial function, bytes that the board has not taken yet.
+    `unsent` counts, for each serial function, bytes that the board has not taken yet. `flash`
+    counts what the flash chip has done since the start; `flash_writes` holds what it began in this
+    step ("page program", "sector erase", "block erase") and the device times in ns from which and
+    until which it is busy with it.
     """
 
     now_ns: float
@@ -61,6 +64,7 @@ class StepSeen:
     devices: list[dict[str, float]]
     flash: dict[str, int]
     xip: dict[str, int] | None
+    flash_writes: list[tuple[str, float, float]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -68,11 +72,12 @@ class StepRequest:
     """What the outside does to the board during one step.
 
     `duration_ns` of device time; `inputs` are (ns after the start, GPIO, 0 | 1 | None for
-    undriven); `adc` maps a channel to its 12-bit code; `adc_signal` maps a channel to (int16 codes
-    as bytes, Hz): from the start of the step it follows them, then stays at the last; `signal` maps
-    a device index to raw int16 counts as bytes (x, y, z triples at the sensor's highest rate, or
-    bus and shunt registers, of which the last pair counts); `sent` maps a serial function to bytes;
-    `serial` holds (open, reading) for each function or None to leave it.
+    undriven), `inputs_at_page_program` the same, but ns after the flash chip's next page program
+    begins, whenever that is; `adc` maps a channel to its 12-bit code; `adc_signal` maps a channel
+    to (int16 codes as bytes, Hz): from the start of the step it follows them, then stays at the
+    last; `signal` maps a device index to raw int16 counts as bytes (x, y, z triples at the sensor's
+    highest rate, or bus and shunt registers, of which the last pair counts); `sent` maps a serial
+    function to bytes; `serial` holds (open, reading) for each function or None to leave it.
 
     `device_faults` maps a device index to what is wrong with it from now on, in place of what was
     set before ({} mends it): `absent` (no answer; on SPI every byte reads as `floats`, 0xFF unless
@@ -84,6 +89,7 @@ class StepRequest:
 
     duration_ns: int
     inputs: list[tuple[float, int, int | None]] = field(default_factory=list)
+    inputs_at_page_program: list[tuple[float, int, int | None]] = field(default_factory=list)
     adc: dict[int, int] = field(default_factory=dict)
     adc_signal: dict[int, tuple[bytes, float]] = field(default_factory=dict)
     signal: dict[int, bytes] = field(default_factory=dict)
@@ -142,6 +148,8 @@ class Emulator:
         request: dict[str, Any] = {"op": "step", "ns": step.duration_ns}
         if step.inputs:
             request["inputs"] = step.inputs
+        if step.inputs_at_page_program:
+            request["inputs_at_page_program"] = step.inputs_at_page_program
         if step.adc:
             request["adc"] = step.adc
         if step.adc_signal:
@@ -174,6 +182,7 @@ class Emulator:
             resets=[(t, reason) for t, reason in answer["resets"]],
             devices=answer["devices"],
             flash=answer["flash"],
+            flash_writes=[(what, start, end) for what, start, end in answer["flash_writes"]],
             xip=answer.get("xip"),
         )
 

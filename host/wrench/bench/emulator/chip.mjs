@@ -35,6 +35,8 @@ export class Chip {
     this.detached = 0;
     this.powered = false;
     this.inputs = [];
+    this.inputsAtProgram = [];      // [ns after, gpio, level] for when the next page program begins
+    this.flashWrites = [];          // [what, from, until] since last taken
     this.powerUp();
   }
 
@@ -66,6 +68,7 @@ export class Chip {
     installPeripherals(mcu, this.adcInputs, this.past);
     this.ssi = new SsiFlash(mcu, this.options.flash_timing);
     this.ssi.uniqueId = this.options.unique_id;
+    this.ssi.onWrite = (what, until) => this.flashBusy(what, until);
     if (this.flashCounts) this.ssi.counts = this.flashCounts;
     this.flashCounts = this.ssi.counts;
     mcu.peripherals[SSI] = this.ssi;
@@ -133,6 +136,12 @@ export class Chip {
     for (const [after, pin, level] of inputs) this.inputs.push([now + after, pin, level]);
     this.inputs.sort((a, b) => a[0] - b[0]);
     if (this.powered) this.applyInputs();
+  }
+  flashBusy(what, until) {
+    this.flashWrites.push([what, this.now, this.past + until]);
+    if (what !== 'page program' || !this.inputsAtProgram.length) return;
+    this.schedule(this.inputsAtProgram);
+    this.inputsAtProgram = [];
   }
   applyInputs() {
     while (this.inputs.length && this.inputs[0][0] <= this.now) {

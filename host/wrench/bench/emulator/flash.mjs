@@ -57,6 +57,7 @@ export class SsiFlash extends BasePeripheral {
     this.busyUntil = 0;
     this.underway = null;
     this.counts = { sector_erases: 0, block_erases: 0, page_programs: 0 };
+    this.onWrite = null;            // (what, until): it begins, and ends then (the clock's ns)
     this.dirty = false;
   }
 
@@ -81,12 +82,13 @@ export class SsiFlash extends BasePeripheral {
       this.begin(from, eraseSize, true);
       flash.fill(0xff, from, from + eraseSize);
       if (eraseSize === SECTOR) this.counts.sector_erases++; else this.counts.block_erases++;
-      this.occupy(eraseSize === SECTOR ? this.timing.sector_erase_ns : this.timing.block_erase_ns);
+      if (eraseSize === SECTOR) this.occupy('sector erase', this.timing.sector_erase_ns);
+      else this.occupy('block erase', this.timing.block_erase_ns);
     } else if (c[0] === 0x02 && c.length > 4 && this.writeEnabled) {
       this.begin(at & ~255, 256, false);
       for (let i = 4; i < c.length; i++) flash[(at & ~255) | ((at + i - 4) & 255)] &= c[i];   // wraps in its page
       this.counts.page_programs++;
-      this.occupy(this.timing.page_program_ns);
+      this.occupy('page program', this.timing.page_program_ns);
     } else if (c[0] === 0x01) {
       this.writeEnabled = false;
     }
@@ -126,10 +128,11 @@ export class SsiFlash extends BasePeripheral {
 
   get busy() { return this.rp2040.clock.nanos < this.busyUntil; }
 
-  occupy(ns) {
+  occupy(what, ns) {
     this.busyUntil = this.rp2040.clock.nanos + ns;
     this.writeEnabled = false;
     this.dirty = true;
+    this.onWrite?.(what, this.busyUntil);
   }
 
   shift(byte) {

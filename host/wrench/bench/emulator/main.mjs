@@ -21,6 +21,7 @@ const int16 = (bytes) => new Int16Array(bytes.buffer.slice(bytes.byteOffset, byt
 
 function step(request, parts) {
   const { adc, adc_rates: adcRates, device_faults: deviceFaults, inputs, serial, usb, power } = request;
+  const { inputs_at_page_program: inputsAtProgram } = request;
   if (power === false) chip.powerDown();
   if (power === true) chip.powerUp();
   if (adc) for (const [channel, code] of Object.entries(adc)) chip.setAdc(+channel, code);
@@ -38,6 +39,7 @@ function step(request, parts) {
     }
   }
   chip.schedule(inputs ?? []);
+  if (inputsAtProgram) chip.inputsAtProgram.push(...inputsAtProgram);
   chip.run(request.ns);
   return report();
 }
@@ -56,10 +58,12 @@ function report() {
     resets: chip.resets,
     devices: chip.powered ? chip.devices.map((d) => ({ ...d.counts, buffered: d.buffered })) : [],
     flash: chip.flashCounts,
+    flash_writes: chip.flashWrites,
   };
   const { cache } = chip.processor;
   if (cache) answer.xip = { hits: cache.hits, misses: cache.misses };
   chip.resets = [];
+  chip.flashWrites = [];
   chip.detached = 0;
   for (const [index, bytes] of chip.serial) {
     const last = parts[parts.length - 1];

@@ -7,8 +7,8 @@
 const SOF_RD = 0x48, SIE_CTRL = 0x4c, SIE_STATUS = 0x50, INTE = 0x90, PULLUP_EN = 1 << 16;
 const SUSPENDED = 1 << 4, DEV_SOF = 1 << 17;
 const EP_DOUBLE = 1 << 30, EP_INT_1BUF = 1 << 29;
-const BUF_AVAILABLE = 1 << 10, BUF_FULL = 1 << 15, BUF_LENGTH = 0x3ff;
-const EP0_IN_BUFFER = 0x80, EP15_OUT_BUFFER = 0xfc, BUF1_OFFSET = 64;
+const BUF_AVAILABLE = 1 << 10, BUF_FULL = 1 << 15, BUF_STALL = 1 << 11, BUF_LENGTH = 0x3ff;
+const EP0_IN_BUFFER = 0x80, EP0_OUT_BUFFER = 0x84, EP15_OUT_BUFFER = 0xfc, BUF1_OFFSET = 64;
 const GET_DESCRIPTOR = 6, SET_ADDRESS = 5, SET_CONFIGURATION = 9;
 const CDC_SET_LINE_CODING = 0x20, CDC_SET_CONTROL_LINE_STATE = 0x22;
 const TYPE_DEVICE = 1, TYPE_CONFIGURATION = 2, TYPE_INTERFACE = 4, TYPE_ENDPOINT = 5;
@@ -18,7 +18,8 @@ const DEBOUNCE_NS = 100e6;       // USB 2.0 section 7.1.7.3: a host waits at lea
 const RECOVERY_NS = 10e6;        // section 7.1.7.5: 10 ms after the reset, before the first request
 const FRAME_NS = 1e6;            // full speed: one start of frame a millisecond
 const IDLE_NS = 3e6;             // section 7.1.7.6: a bus idle for 3 ms is suspended
-const CONTROL_TIMEOUT_NS = 100e6;
+const CONTROL_TIMEOUT_NS = 5e9;   // section 9.2.6.1: so long a host may wait, and Linux does
+const ENUMERATION_TRIES = 4;      // as Linux (PORT_INIT_TRIES), with a bus reset before each
 const OUT_PACKET_NS = 50e3, STATUS_NS = 20e3;
 const REQUEST_GAP_NS = 100e3;     // the status stage must have reached the device before the next setup packet does
 
@@ -43,6 +44,8 @@ export class UsbHost {
     this.inFlight = false;
 
     this.running = false;           // frames come: from the end of the reset until the cable is pulled
+    this.lastFrame = 0;
+    this.tries = 0;
 
     this.attachAlarm = this.clock.createAlarm(() => { this.rouse(); this.usb.resetDevice(); });
     this.frameAlarm = this.clock.createAlarm(() => this.frame());
@@ -70,10 +73,15 @@ export class UsbHost {
       if (offset !== SOF_RD) return read(offset);
       usb.intRaw &= ~DEV_SOF;
       usb.checkInterrupts();
-      return Math.floor(this.clock.nanos / FRAME_NS) & 0x7ff;
+      return this.running ? this.frameNumber : this.lastFrame;
     };
     const updated = usb.DPRAMUpdated.bind(usb);
-    usb.DPRAMUpdated = (offset, value) => { if (!this.takeIn(offset, value)) updated(offset, value); };
+    usb.DPRAMUpdated = (offset, value) => {
+      if (this.takeIn(offset, value)) return;
+      updated(offset, value);
+      const control = offset === EP0_IN_BUFFER || offset === EP0_OUT_BUFFER;
+      if (control && value & BUF_STALL && this.request) this.complete(null);
+    };
   }
 
   // ---- cable -------------------------------------------------------------------------------------------------
@@ -89,19 +97,33 @@ export class UsbHost {
   }
   attach() {
     if (this.pullUp) this.idleAlarm.schedule(IDLE_NS);
+    this.tries = 0;
     if (this.plugged && this.pullUp) this.attachAlarm.schedule(DEBOUNCE_NS);
   }
   // Without VBUS detection, which a Pico does not have, a pulled cable is an idle bus (datasheet section 4.1.2.6.4).
   detach() {
-    this.running = false;
-    this.frameAlarm.cancel();
     if (this.pullUp) this.idleAlarm.schedule(IDLE_NS); else this.idleAlarm.cancel();
-    for (const alarm of [this.attachAlarm, this.recoveryAlarm, this.timeoutAlarm, this.gapAlarm, this.busAlarm]) alarm.cancel();
-    this.requests = []; this.request = null; this.inQueue = []; this.inFlight = false; this.control0Armed = false; this.resting = false;
+    this.attachAlarm.cancel();
+    this.abandon();
     const had = this.functions.length > 0;
     this.functions = [];
     if (had) this.onDetach?.();
   }
+
+  // Nothing is on the bus any more, and nothing is expected of it.
+  abandon() {
+    if (this.running) this.lastFrame = this.frameNumber;
+    this.running = false;
+    this.usb.resetAlarm.cancel();
+    this.frameAlarm.cancel();
+    for (const alarm of [this.recoveryAlarm, this.timeoutAlarm, this.gapAlarm, this.busAlarm]) {
+      alarm.cancel();
+    }
+    this.requests = []; this.request = null; this.inQueue = []; this.armedEarly = null;
+    this.inFlight = this.control0Armed = this.resting = false;
+  }
+
+  get frameNumber() { return Math.floor(this.clock.nanos / FRAME_NS) & 0x7ff; }
 
   rouse() {
     this.idleAlarm.cancel();
@@ -172,16 +194,20 @@ export class UsbHost {
   }
 
   enumerate() {
-    this.send(0x00, SET_ADDRESS, 1, 0, 0, () =>
-      this.send(0x80, GET_DESCRIPTOR, TYPE_DEVICE << 8, 0, 18, () =>
-        this.send(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 0, 9, (head) => {
-          if (!head || head.length < 9) return;
-          const total = head[2] | (head[3] << 8);
-          this.send(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 0, total, (all) => {
-            if (!all || all.length < total) return;
-            this.send(0x00, SET_CONFIGURATION, all[5], 0, 0, () => this.configured(parseFunctions(all)));
-          });
-        })));
+    const ask = (type, request, value, length, then) => {
+      this.send(type, request, value, 0, length, (received) => {
+        if (received && received.length >= length) then(received); else this.tryAgain();
+      });
+    };
+    ask(0x00, SET_ADDRESS, 1, 0, () =>
+      ask(0x80, GET_DESCRIPTOR, TYPE_DEVICE << 8, 18, () =>
+        ask(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 9, (head) =>
+          ask(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, head[2] | (head[3] << 8), (all) =>
+            ask(0x00, SET_CONFIGURATION, all[5], 0, () => this.configured(parseFunctions(all)))))));
+  }
+  tryAgain() {
+    this.abandon();
+    if (++this.tries < ENUMERATION_TRIES) this.usb.resetDevice();
   }
   configured(functions) {
     this.functions = functions;

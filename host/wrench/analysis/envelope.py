@@ -104,7 +104,7 @@ def choose_band(parts: Iterable[Part], rate_hz: float, least_hz: float) -> Band 
     best = int(np.argmax(middles))
     seconds = len(blocks[0]) / rate_hz
     why = (
-        f"chosen by kurtosis ({middles[best]:.1f}; 0 for noise) from {len(bank)} bands, "
+        f"chosen by spectral kurtosis ({middles[best]:.1f}; 0 for noise) from {len(bank)} bands, "
         f"median of {len(blocks)} blocks of {seconds:.3g} s"
     )
     return Band(bank[best].low_hz, bank[best].high_hz, why)

@@ -54,7 +54,7 @@ class Far:
             turns = min(found.spectrum.length, max(segment_s * found.speed_hz, 20.0))
             count = max(LEAST_SAMPLES, int(turns * per_turn))
             rows = self._rows(count / per_turn / found.speed_hz)
-            self._envelope_stack = Stack(per_turn, count, rows, found.shown)
+            self._envelope_stack = Stack(per_turn, count, rows, found.shown, spread=True)
             self._per_turn = per_turn
 
     def look(self) -> dict[str, dict[str, Series]]:

@@ -24,6 +24,7 @@ _HARMONICS = {
     "BPFI": (1, 2, 3),
 }
 _AROUND = 0.5
+_LOWEST_LINES = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,14 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The highest line in a mark's band: where, how high (RMS), and the median of the lines from
-    half an order below the band to half an order above it."""
+    half an order below the band to half an order above it. Where it is no peak it is but the flank
+    of a line beside the band: `amplitude` is then the most that the mark's own line can have."""
 
     mark: Mark
     order: float
     amplitude: float
     around: float
+    is_peak: bool
 
 
 def fundamental_orders(bearing: Bearing | None) -> dict[str, float]:
@@ -83,12 +86,13 @@ def marks(bearing: Bearing | None) -> list[Mark]:
 
 def read(spectrum: Spectrum, mark: Mark, order_of: float = 1.0) -> Reading | None:
     """The highest line of a spectrum in a mark's band, which is widened to what the spectrum can
-    tell apart; None where the spectrum does not reach it. `order_of` is a line's frequency in units
-    of the spectrum's for order 1: 1 for a spectrum of orders, the shaft's Hz for one in Hz.
+    tell apart; None where the spectrum does not reach it, or cannot tell it from 0. `order_of` is
+    a line's frequency in units of the spectrum's for order 1: 1 for a spectrum of orders, the
+    shaft's Hz for one in Hz.
     """
     blur = 0.5 * HANN_BANDWIDTH / spectrum.length / order_of
     orders = spectrum.frequency / order_of
-    if not len(orders) or mark.high + blur > orders[-1]:
+    if not len(orders) or mark.high + blur > orders[-1] or is_too_low(spectrum, mark, order_of):
         return None
     inside = np.flatnonzero((orders >= mark.low - blur) & (orders <= mark.high + blur))
     if not len(inside):
@@ -100,4 +104,12 @@ def read(spectrum: Spectrum, mark: Mark, order_of: float = 1.0) -> Reading | Non
     # The line at 0 has nothing in it: the mean was taken out.
     near &= orders > blur
     around = float(np.median(amplitude[near])) if near.any() else 0.0
-    return Reading(mark, float(orders[top]), float(amplitude[top]), around)
+    beside = amplitude[max(0, top - 1) : top + 2]
+    is_peak = bool(amplitude[top] >= np.max(beside))
+    return Reading(mark, float(orders[top]), float(amplitude[top]), around, is_peak)
+
+
+def is_too_low(spectrum: Spectrum, mark: Mark, order_of: float = 1.0) -> bool:
+    """The mark lies within half the main lobe of the window at 0, which the mean's removal empties:
+    segments would have to be longer."""
+    return mark.order * order_of < _LOWEST_LINES * spectrum.resolution

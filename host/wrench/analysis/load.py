@@ -43,10 +43,11 @@ def load(path: str | Path, told: Told | None = None) -> Measurement:
         measurement = _load_samples(found, told)
     board = told.board or measurement.board
     bearing = told.bearing or (board.bearing if board else None) or measurement.bearing
-    speed = measurement.speed_rpm
-    if told.rpm is not None:
-        speed = constant_speed(told.rpm, measurement.duration_s)
-    return replace(measurement, board=board, bearing=bearing, speed_rpm=speed)
+    measurement = replace(measurement, board=board, bearing=bearing)
+    if told.rpm is None:
+        return measurement
+    speed = constant_speed(told.rpm, measurement.duration_s)
+    return replace(measurement, speed_rpm=speed, speed_from="constant, as told by --rpm")
 
 
 def constant_speed(rpm: float, duration_s: float) -> Series:
@@ -74,6 +75,7 @@ def _load_samples(path: Path, told: Told) -> Measurement:
         duration_s=waveform.duration_s,
         waveform=waveform,
         speed_rpm=speed,
+        speed_from="constant, as the file tells it",
         notes=tuple(samples.notes),
         in_snippets=snippets > 1,
         missing=("No wall time.",),

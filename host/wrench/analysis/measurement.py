@@ -127,13 +127,15 @@ class Measurement:
     "speed" by "measured" and "commanded". Keys and units are those of `wrench.analysis.trend`.
     `identity` tells who measured, in words, in the order in which it is to be shown. `missing` says
     in sentences what the file does not have, `notes` what was done to what it has. `in_snippets`
-    says that the waveform was recorded now and then: what lies between was not lost.
+    says that the waveform was recorded now and then: what lies between was not lost. `speed_from`
+    says in words where the speed comes from.
     """
 
     source: str
     duration_s: float
     waveform: Waveform | None = None
     speed_rpm: Series | None = None
+    speed_from: str = "as given"
     trends: Mapping[str, Mapping[str, Series]] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
     board: Board | None = None

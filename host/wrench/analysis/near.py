@@ -136,6 +136,7 @@ class Near:
             if low < high:
                 result.velocity[axis] = spectrum.velocity_mm_s(low, high)
                 result.velocity_band_hz = (low, high)
+        self._tell_velocity_band(low_hz, high_hz)
         if not result.spectra:
             result.missing.append(
                 "The analysed stretch is too short, or too broken, for a spectrum: "
@@ -144,6 +145,21 @@ class Near:
         elif not result.velocity:
             result.missing.append(
                 f"The analysed stretch is too short for a velocity spectrum from {low_hz:g} Hz."
+            )
+
+    def _tell_velocity_band(self, low_hz: float, high_hz: float) -> None:
+        if self._result.velocity_band_hz is None:
+            return
+        low, high = self._result.velocity_band_hz
+        if low > low_hz:
+            self._result.missing.append(
+                f"The waveform is too short for velocity from {low_hz:g} Hz: it begins at "
+                f"{low:.3g} Hz, and what lies below is not in it."
+            )
+        if high < high_hz:
+            self._result.missing.append(
+                f"The sampling rate is too low for velocity to {high_hz:g} Hz: it ends at "
+                f"{high:.4g} Hz."
             )
 
     def _segment_s(self, seconds: float, turns: float) -> float:
@@ -213,11 +229,14 @@ class Near:
             )
         readings = []
         if speed_hz:
-            readings = [
-                one
-                for mark in faults.marks(bearing)
-                if (one := faults.read(spectrum, mark)) is not None
-            ]
+            marks = faults.marks(bearing)
+            readings = [one for mark in marks if (one := faults.read(spectrum, mark)) is not None]
+            if low := [mark.name for mark in marks if faults.is_too_low(spectrum, mark)]:
+                result.missing.append(
+                    f"Not enough turns of the shaft in one piece for {', '.join(low)}: segments of "
+                    f"{spectrum.length:.3g} turns show nothing below "
+                    f"{2.0 * spectrum.resolution:.2g} orders."
+                )
         result.envelope = EnvelopeResult(
             result.axis, band, spectrum, speed_hz, shown, tuple(readings)
         )

@@ -87,6 +87,7 @@ def measurement_from_recording(recording: Recording) -> Measurement:
         duration_s=recording.duration_s,
         waveform=waveform,
         speed_rpm=trends.get("speed", {}).get("measured"),
+        speed_from="measured by the board",
         trends=trends,
         happenings=events,
         board=board,

@@ -54,10 +54,17 @@ class Stack:
         Of the rows, rising, (rows + 1,).
     highest
         Frequency to which lines are kept.
+    spread
+        A segment goes into every row between it and its neighbours, not only into that of its
+        middle: for segments that may last longer than a row.
     """
 
-    def __init__(self, rate: float, count: int, edges: FloatArray, highest: float) -> None:
+    def __init__(
+        self, rate: float, count: int, edges: FloatArray, highest: float, *, spread: bool = False
+    ) -> None:
         self._segmenter = Segmenter(rate, count)
+        # From the middle of a segment halfway to the next one's.
+        self._reach = 0.25 * self._segmenter.count / rate if spread else 0.0
         frequency = lines(rate, self._segmenter.count)
         self._kept = int(np.searchsorted(frequency, highest, "right"))
         self._frequency = frequency[: self._kept]
@@ -75,12 +82,19 @@ class Stack:
         middles into what `edges` are in.
         """
         for middles, segments in self._segmenter.feed(part):
-            places = middles if place_of is None else place_of(middles)
-            rows = np.searchsorted(self._edges, places, "right") - 1
-            rows[~np.isfinite(places)] = -1
-            for row, square in zip(rows.tolist(), mean_squares(segments), strict=True):
-                if 0 <= row < len(self._sums):
+            first, last = (
+                self._rows(middles + reach, place_of) for reach in (-self._reach, self._reach)
+            )
+            for low, high, square in zip(first, last, mean_squares(segments), strict=True):
+                for row in range(max(low, 0), min(high, len(self._sums) - 1) + 1):
                     self._put(row, square[: self._kept])
+
+    def _rows(self, at: FloatArray, place_of: PlaceOf | None) -> list[int]:
+        """Which row each lies in, -1 for none before the first, and for what has no place."""
+        places = at if place_of is None else place_of(at)
+        rows = np.searchsorted(self._edges, places, "right") - 1
+        rows[~np.isfinite(places)] = -1
+        return rows.tolist()
 
     def result(self) -> Waterfall:
         """What has come so far."""

@@ -159,6 +159,7 @@ def _stretch(analysis: Analysis) -> str:
         low, high = stretch.lowest_rpm, stretch.highest_rpm
         if low is not None and high is not None and high - low >= 1.0:
             text += f" ({low:,.0f} to {high:,.0f})"
+        text += f", {analysis.measurement.speed_from}"
     return text
 
 
@@ -188,8 +189,8 @@ def _overall(analysis: Analysis) -> tuple[Block, ...]:
                 "-" if velocity is None else f"{velocity.rms(*_band(analysis)):.3g}",
                 f"{one.rms_g:.3g}",
                 f"{one.peak_g:.3g}",
-                f"{one.crest:.3g}",
-                f"{one.kurtosis:.3g}",
+                f"{one.crest:.2f}",
+                f"{one.kurtosis:.2f}",
                 f"{one.mean_g:+.3f}",
             )
         )
@@ -226,8 +227,13 @@ def _readings(analysis: Analysis) -> tuple[Block, ...]:
         others = [
             other.mark.name
             for other in found.readings
-            if other.mark != mark and other.order == one.order
+            if other.mark != mark and one.is_peak and other.order == one.order
         ]
+        if not one.is_peak:
+            hz = f"{mark.order * found.speed_hz:.2f}"
+            most = f"< {one.amplitude:.3g}"
+            rows.append((mark.name, f"{mark.order:.3f}", hz, "no peak", "-", most, "-", ""))
+            continue
         times = one.amplitude / one.around if one.around > 0.0 else np.inf
         rows.append(
             (
@@ -245,7 +251,8 @@ def _readings(analysis: Analysis) -> tuple[Block, ...]:
         "The highest line in the band of each mark; the bands reach "
         f"{100 * faults.SLIP:g} % up and down, and to what the spectrum can tell apart. "
         "“Times around” is its height over the median of the lines within half an order of the "
-        "band. Every band has a highest line: this table judges nothing."
+        "band. “No peak”: only the flank of a line beside the band. Noise has peaks too: this "
+        "table judges nothing."
     )
     columns = (
         "mark",
@@ -449,7 +456,7 @@ def _envelope_caption(analysis: Analysis) -> tuple[str, str]:
         "each line of it. "
     )
     if in_orders:
-        text += "Taken at equal angles of the shaft, by the measured speed. "
+        text += f"At equal angles of the shaft; its speed is {analysis.measurement.speed_from}. "
     text += _made(
         found.spectrum, "orders" if in_orders else "Hz", "turns" if in_orders else "s", analysis
     )
@@ -457,7 +464,9 @@ def _envelope_caption(analysis: Analysis) -> tuple[str, str]:
         text += (
             " Above: the shaft's harmonics, and those of the cage (FTF), a ball's spin (BSF; a "
             "ball's fault shows at 2 and 4), the outer race (BPFO) and the inner race (BPFI); each "
-            f"band allows for slip, ±{100 * faults.SLIP:g} %."
+            f"band allows for slip, ±{100 * faults.SLIP:g} %. A spot that passes through the load "
+            "has lines beside its own: once a turn (1x) on the inner race, once a cage turn (FTF) "
+            "on a ball."
         )
     top = int(np.argmax(found.spectrum.mean_square))
     at = found.spectrum.frequency[top]
@@ -474,7 +483,7 @@ def _waterfall_text(one: Waterfall, unit: str, of: str) -> str:
         f"Hann window, segments of {one.length:.3g} {of} overlapping by half, averaged in each "
         f"row; resolution {one.resolution:.3g} {unit}, the highest line in each column of "
         f"{one.frequency[1] - one.frequency[0]:.3g} {unit}. Colour is RMS amplitude, logarithmic; "
-        "white rows have no waveform of this kind."
+        "white: no waveform there."
     )
 
 

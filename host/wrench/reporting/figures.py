@@ -38,6 +38,7 @@ _MOST_LINES = 60
 _TIME_UNITS = (("h", 3600.0, 7200.0), ("min", 60.0, 600.0), ("s", 1.0, 0.0))
 _NUMBER_IN = 0.22
 _NAME_IN = 0.1
+_NAMES_IN = 0.2
 _AXES_SHARE = 0.75
 Draw = Callable[[Canvas], None]
 MOST_GAPS = 200
@@ -216,10 +217,10 @@ def over_speed(figure: Canvas, analysis: Analysis) -> None:
     place.set_title(f"Spectrum over speed, axis {analysis.axis}", pad=24)
 
 
-def envelope_over_time(figure: Canvas, analysis: Analysis) -> None:
-    """The envelope's spectrum as it went, over orders."""
+def envelope_over_time(figure: Canvas, analysis: Analysis, *, marked: bool = True) -> None:
+    """The envelope's spectrum as it went, over orders; `marked` with the lanes of the families."""
     assert analysis.envelope_over_time is not None
-    lanes = _lanes(analysis)
+    lanes = _lanes(analysis) if marked else {}
     waterfall = analysis.envelope_over_time
     highest = float(waterfall.frequency[-1])
     if lanes:
@@ -464,11 +465,16 @@ def _levels(place: Axes, panel: Panel, height_in: float) -> None:
     bottom, top = place.get_ylim()
     if low >= 0.0 and panel.key not in _NOT_FROM_ZERO:
         bottom = 0.0
-    margin = 0.06 * (top - bottom)
-    top = max([top, *(level.value + margin for level in shown)])
-    bottom = min([bottom, *(level.value - margin for level in shown)])
+    if low == high == 0.0:
+        # What stood still all the time has no scale of its own.
+        top = 1.0
+    values_shown = [level.value for level in shown]
+    margin = 0.06 * (max([top, *values_shown]) - min([bottom, *values_shown]))
+    top = max([top, *(value + margin for value in values_shown)])
+    bottom = min([bottom, *(value - margin for value in values_shown)])
     # Room for the names of the lines, and for the levels that are beyond.
-    room = 0.2 if len(panel.lines) > 1 or beyond else 0.05
+    named = len(panel.lines) > 1 or bool(beyond)
+    room = max(0.2, _NAMES_IN / height_in) if named else 0.05
     place.set_ylim(bottom, top + room * (top - bottom))
     for level in shown:
         colour, dashes = style.level(level.name)

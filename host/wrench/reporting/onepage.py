@@ -53,9 +53,9 @@ def _drawings(analysis: Analysis) -> list[tuple[figures.Draw, float]]:
     if analysis.axis in analysis.spectra:
         drawn.append((lambda part: figures.spectrum(part, analysis, (analysis.axis,)), 1.8))
     if analysis.envelope is not None:
-        drawn.append((lambda part: figures.envelope(part, analysis), 2.9))
+        drawn.append((lambda part: figures.envelope(part, analysis), 3.6))
     if analysis.envelope_over_time is not None:
-        drawn.append((lambda part: figures.envelope_over_time(part, analysis), 2.7))
+        drawn.append((lambda part: figures.envelope_over_time(part, analysis, marked=False), 2.3))
     elif analysis.over_time is not None:
         drawn.append((lambda part: figures.over_time(part, analysis), 2.4))
     return drawn

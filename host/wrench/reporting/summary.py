@@ -39,6 +39,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
             "from_to_s": [stretch.start_s, stretch.end_s],
             "why": stretch.why,
             "speed_rpm": stretch.speed_rpm,
+            "speed_from": None if stretch.speed_rpm is None else measurement.speed_from,
         },
         "axis": analysis.axis or None,
         "overall": {axis: _overall(analysis, axis) for axis in analysis.overall},
@@ -92,6 +93,7 @@ def _envelope(analysis: Analysis) -> dict[str, Any] | None:
                 "found_order": one.order,
                 "amplitude_g": one.amplitude,
                 "around_g": one.around,
+                "is_peak": one.is_peak,
             }
             for one in found.readings
         ],

@@ -36,8 +36,10 @@ _MACHINE = ("temperature", "current", "supply", "speed")
 _NOT_FROM_ZERO = ("temperature", "supply")
 _MOST_LINES = 60
 _TIME_UNITS = (("h", 3600.0, 7200.0), ("min", 60.0, 600.0), ("s", 1.0, 0.0))
-_NUMBER_IN = 0.22
-_NAME_IN = 0.1
+_DIGIT_IN = 0.06
+_APART_IN = 0.08
+_TREND_COLUMNS = 600
+_NAME_IN = 0.115
 _NAMES_IN = 0.2
 _AXES_SHARE = 0.75
 Draw = Callable[[Canvas], None]
@@ -244,12 +246,12 @@ def trend(figure: Canvas, analysis: Analysis, panels: Sequence[Panel]) -> None:
         figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     )
     if events:
-        _draw_events(grid.pop(0), events)
+        _draw_events(grid.pop(0), events, analysis.end_s - analysis.start_s)
     for place, panel in zip(grid, panels, strict=True):
         for number, (name, series) in enumerate(panel.lines.items()):
             inside = series.within(analysis.start_s, analysis.end_s)
             place.plot(
-                *thinned(inside.time_s, inside.value),
+                *thinned(inside.time_s, inside.value, columns=_TREND_COLUMNS),
                 color=style.LINES[number % len(style.LINES)],
                 linestyle=style.DASHES[number % len(style.DASHES)],
                 linewidth=1.0,
@@ -430,7 +432,7 @@ def _event_lines(place: Axes, events: Sequence[tuple[int, Happening]]) -> None:
         )
 
 
-def _draw_events(place: Axes, events: Sequence[tuple[int, Happening]]) -> None:
+def _draw_events(place: Axes, events: Sequence[tuple[int, Happening]], span_s: float) -> None:
     """Numbers of the events; of those too close to be told apart, the first and the last."""
     place.set_ylim(0, 1)
     place.set_yticks([0.5], ["events"])
@@ -438,21 +440,22 @@ def _draw_events(place: Axes, events: Sequence[tuple[int, Happening]]) -> None:
     place.grid(visible=False)
     for side in place.spines.values():
         side.set_visible(False)
-    times = [event.time_s for _, event in events]
-    width = style.WIDTH_IN
-    low, high = min(times), max(times)
-    # The axis is set by the panels below; a number takes a tenth of an inch.
-    span = max(high - low, 1e-9)
-    group: list[int] = []
-    for at in range(len(events) + 1):
-        last = at == len(events)
-        if group and (last or times[at] - times[group[0]] > span * _NUMBER_IN / width):
-            first_number, last_number = events[group[0]][0], events[group[-1]][0]
-            label = f"{first_number}" if len(group) == 1 else f"{first_number}–{last_number}"
-            place.text(times[group[0]], 0.5, label, ha="left", va="center", fontsize=6.5)
-            group = []
-        if not last:
-            group.append(at)
+    inch_s = span_s / (_AXES_SHARE * style.WIDTH_IN)
+    groups: list[tuple[float, int, int]] = []
+    for number, event in events:
+        if groups:
+            at_s, first, _ = groups[-1]
+            together = _numbers(first, number)
+            if event.time_s < at_s + inch_s * (_DIGIT_IN * len(together) + _APART_IN):
+                groups[-1] = (at_s, first, number)
+                continue
+        groups.append((event.time_s, number, number))
+    for at_s, first, last in groups:
+        place.text(at_s, 0.5, _numbers(first, last), ha="left", va="center", fontsize=6.5)
+
+
+def _numbers(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}–{last}"
 
 
 def _levels(place: Axes, panel: Panel, height_in: float) -> None:

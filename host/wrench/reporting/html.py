@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -11,6 +12,9 @@ from matplotlib.figure import Figure
 from wrench import __version__
 from wrench.reporting import style
 from wrench.reporting.document import Document, Picture
+
+_PATH = re.compile(rb'(?<= d=")[^"]+')
+_BEYOND_HUNDREDTHS = re.compile(rb"(?<=\.\d\d)\d+")
 
 
 def render(document: Document) -> bytes:
@@ -35,4 +39,6 @@ def _data_uri(picture: Picture) -> str:
         picture.draw(figure)
         file = io.BytesIO()
         figure.savefig(file, format="svg", dpi=150, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
+    # Hundredths of a point are finer than any printer; the rest would be half of the file.
+    svg = _PATH.sub(lambda path: _BEYOND_HUNDREDTHS.sub(b"", path[0]), file.getvalue())
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()

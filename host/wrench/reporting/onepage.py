@@ -25,20 +25,24 @@ _TREND_PANELS = 3
 def render(document: Document, analysis: Analysis) -> bytes:
     """The picture, 1,488 by 2,104 pixels."""
     with style.styled():
-        figure = Figure(figsize=_PAGE_IN, layout=ConstrainedLayoutEngine(rect=_RECT))
-        drawn = _drawings(analysis)
-        lines = _head(document, analysis)
-        head_in = 0.75 + 0.155 * len(lines)
-        heights = [head_in, *(height_in for _, height_in in drawn)]
-        parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        _write(parts[0], document, lines, head_in)
-        for part, (draw, _) in zip(parts[1:], drawn, strict=True):
-            draw(part)
         file = io.BytesIO()
-        figure.savefig(
-            file, format="png", dpi=_DPI, metadata={"Title": document.title, "Software": "wrench"}
-        )
+        metadata = {"Title": document.title, "Software": "wrench"}
+        page(document, analysis).savefig(file, format="png", dpi=_DPI, metadata=metadata)
     return file.getvalue()
+
+
+def page(document: Document, analysis: Analysis) -> Figure:
+    """The page as a figure; to be made and drawn inside `style.styled`."""
+    figure = Figure(figsize=_PAGE_IN, layout=ConstrainedLayoutEngine(rect=_RECT))
+    drawn = _drawings(analysis)
+    lines = _head(document, analysis)
+    head_in = 0.75 + 0.155 * len(lines)
+    heights = [head_in, *(height_in for _, height_in in drawn)]
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    _write(parts[0], document, lines, head_in)
+    for part, (draw, _) in zip(parts[1:], drawn, strict=True):
+        draw(part)
+    return figure
 
 
 def _drawings(analysis: Analysis) -> list[tuple[figures.Draw, float]]:

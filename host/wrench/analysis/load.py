@@ -21,7 +21,8 @@ _AXES = ("x", "y", "z")
 class Told:
     """What a person tells about a measurement because its file does not, or tells it wrongly.
 
-    `fs` is in Hz; `rpm` is the constant speed of the shaft; `bearing` goes before that of `board`.
+    `fs`, in Hz, is for files without a rate; `rpm` is the constant speed of the shaft; `bearing`
+    goes before that of `board`.
     """
 
     fs: float | None = None

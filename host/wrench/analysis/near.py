@@ -65,6 +65,11 @@ class Near:
         for axis, runs in self._runs.items():
             if (overall := _overall(runs)) is not None:
                 result.overall[axis] = overall
+                if not overall.rms_g > 0.0:
+                    result.missing.append(
+                        f"Axis {axis} stays at {overall.mean_g:+.3f} g all through the analysed "
+                        "stretch: its sensor is dead, or not connected."
+                    )
         self._cut_detail()
         self._spectra()
         self._envelope()
@@ -119,7 +124,8 @@ class Near:
             for axis, axis_runs in self._runs.items()
             if (found := _cut(axis_runs, begin_s, end_s, self._rate_hz)) is not None
         }
-        self._result.detail = Detail(begin_s, end_s, cut)
+        if cut:
+            self._result.detail = Detail(begin_s, end_s, cut)
 
     def _spectra(self) -> None:
         result, rate_hz = self._result, self._rate_hz

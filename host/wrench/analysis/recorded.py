@@ -66,6 +66,11 @@ def measurement_from_recording(recording: Recording) -> Measurement:
     Raises RecordingError where there is nothing in it.
     """
     if not recording.duration_s > 0.0:
+        if recording.problems:
+            raise RecordingError(
+                f"nothing of {recording.path.name} can be read ({recording.problems[0]}); "
+                "choose another recording"
+            )
         raise RecordingError(
             f"{recording.path.name} ends before its second message; choose another recording"
         )

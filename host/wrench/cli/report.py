@@ -20,6 +20,23 @@ if TYPE_CHECKING:
     from wrench.analysis.measurement import Measurement
     from wrench.analysis.result import Choices
 
+_MOST = 1e7
+
+
+class Positive(click.ParamType[float]):
+    """A number above 0, and not beyond all bounds."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Fails where it is none."""
+        number = click.FLOAT.convert(value, param, ctx)
+        if not 0.0 < number < _MOST:
+            self.fail(f"{value!r} is not between 0 and {_MOST:,.0f}")
+        return number
+
 
 class Moment(Duration):
     """A time since the recording began, "0", "12.5", "90s" or "2min"; converts to seconds."""
@@ -32,7 +49,10 @@ class Moment(Duration):
         """Fails where it is no time, or below 0."""
         if re.fullmatch(r"0+([.,]0*)?\s*(ms|s|min|h|)", str(value).strip()):
             return 0.0
-        return super().convert(value, param, ctx)
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no time in a recording; give one such as 12.5, 90s or 2min")
 
 
 class Band(click.ParamType[tuple[float, float]]):
@@ -90,7 +110,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--band", "band_hz", type=Band(), help="Of the envelope in Hz, as 600-1400.")
     @click.option(
         "--rpm",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Positive(),
         help="The shaft's constant speed, where the file does not tell it.",
     )
     @click.option("--board", metavar="NAME|FILE", help="A board file: its bearing, levels, bands.")
@@ -102,7 +122,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--fs",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Positive(),
         help="The sampling rate in Hz of a file that does not tell it.",
     )
     @functools.wraps(command)
@@ -149,13 +169,16 @@ def report(
     FILE is a recording of Wrench (.mcap), or one that others made: .npz, .mat, .wav, .csv in g.
     """
     from wrench.analysis.analyse import analyse  # noqa: PLC0415
+    from wrench.analysis.files import find_recording  # noqa: PLC0415
     from wrench.reporting.summary import summary  # noqa: PLC0415
     from wrench.reporting.write import form_of, write  # noqa: PLC0415
 
-    path = output or Path(Path(file).stem + ".html")
+    path = output or Path(find_recording(file).stem + ".html")
     form_of(path)
     if path.exists() and not force:
         raise ReportError(f"{path} is there already; give another name with -o, or --force")
+    if not path.parent.is_dir():
+        raise ReportError(f"there is no folder {path.parent}; make it, or name another with -o")
     analysis = analyse(_load(file, told), choices)
     size = write(analysis, path)
     if as_json:

@@ -67,6 +67,8 @@ class Viewer:
             figures.velocity(left[1], self.now, (axis,))
         if self.now.envelope is not None:
             figures.envelope(below[1], self.now)
+        if axis not in self.now.spectra and self.now.envelope is None:
+            parts[1].text(0.5, 0.6, "\n".join(self.now.missing), ha="center", fontsize=10)
         self._title(f"{self.whole.measurement.source}   {_stretch_text(self.now)}")
         self._span = SpanSelector(
             place,
@@ -142,8 +144,8 @@ def _window_maker(title: str) -> Callable[[], Figure]:
         ) from error
     if backend.lower() not in backend_registry.list_builtin(BackendFilter.INTERACTIVE):
         raise ReportError(
-            "no window can be opened: Python has no toolkit for one; install PySide6 "
-            f"(`pip install PySide6`), or Python's tkinter; {instead}"
+            "no window can be opened: the display does not answer, or Python has no toolkit for "
+            f"windows; install PySide6 (`pip install PySide6`), or Python's tkinter; {instead}"
         )
 
     def opened() -> Figure:

@@ -1,4 +1,4 @@
-"""A report as a file: complete in itself, searchable, and with what the board told, in its units."""
+"""A report as a file: complete in itself, searchable, with what the board told, in its units."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ def assert_legible(figure: Figure, found: Sequence[tuple[str, Bbox]]) -> None:
     """Every text lies inside the figure, and none on another."""
     page = figure.bbox.padded(_APART_PX + _TOUCHING_PX)
     for name, box in found:
-        assert page.x0 <= box.x0 and box.x1 <= page.x1, f"{name!r} is cut off"
-        assert page.y0 <= box.y0 and box.y1 <= page.y1, f"{name!r} is cut off"
+        assert page.x0 <= box.x0 < box.x1 <= page.x1, f"{name!r} is cut off"
+        assert page.y0 <= box.y0 < box.y1 <= page.y1, f"{name!r} is cut off"
     for (name, box), (other, box_2) in combinations(found, 2):
         width = min(box.x1, box_2.x1) - max(box.x0, box_2.x0)
         height = min(box.y1, box_2.y1) - max(box.y0, box_2.y0)

@@ -1,5 +1,5 @@
-"""A drill with a spot on its bearing's outer race, as a board of known readings tells of it: run up,
-held at a speed, tripped. Recorded by the recorder itself."""
+"""A drill with a spot on its bearing's outer race, as a board of known readings tells of it: run
+up, held at a speed, tripped. Recorded by the recorder itself."""
 
 from __future__ import annotations
 

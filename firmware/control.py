@@ -153,15 +153,20 @@ class Control:
                     self._restrain(LIMIT_VIBRATION, LIMIT_CURRENT)
             elif phase == 3 and n % _TENTH == 3:
                 self._slowly()
-            if self.loop_came_round:
-                self.loop_came_round = False
-                if self.watchdog:
-                    self.watchdog.feed()
+            self._feed()
             words[DEAD_MAN] = _DEAD_MAN_TURNS if turning else -1
         except BaseException as error:
             self.motor.off()
             self.governor.trip(protection.FIRMWARE_EXCEPTION)
             self.exception = error
+            self._feed()  # with the motor off, a board that answers says more than a reset one
+
+    @micropython.native
+    def _feed(self):
+        if self.loop_came_round:
+            self.loop_came_round = False
+            if self.watchdog:
+                self.watchdog.feed()
 
     def _killed(self):
         """What the guard has found, as a fault."""

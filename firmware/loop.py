@@ -165,8 +165,10 @@ class Loop:
         if link.received_bytes:
             self.commands.poll()
         control = self.control
-        if control.owned_by_link and not link.open:
-            self.conditions.link_closed()
+        if link.closed or not link.open:
+            link.closed = False
+            if control.owned_by_link:
+                self.conditions.link_closed()
         phase = n & 3
         if phase == 0:
             self._tell()

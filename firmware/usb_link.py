@@ -61,8 +61,9 @@ def _clear(target: ptr8, at: int, end: int):
 class UsbLink:
     """One serial port to the host.
 
-    `open` is True while a host holds the port open (DTR). `dropped_bytes` counts what `write` had
-    no room for.
+    `open` is True while a host holds the port open (DTR). `closed` becomes True when one lets go of
+    it, and stays so until the caller takes it back: the next host may be there before the caller
+    looks. `dropped_bytes` counts what `write` had no room for.
     """
 
     def __init__(self, fill, send, rx_bytes, name="Wrench link"):
@@ -82,6 +83,7 @@ class UsbLink:
         self.received_bytes = 0
         self._line_coding = bytearray(b"\x00\xc2\x01\x00\x00\x00\x08")
         self.open = False
+        self.closed = False
         self.configured = False
         self.dropped_bytes = 0
         device = machine.USBDevice()
@@ -162,6 +164,7 @@ class UsbLink:
         self.configured = True
 
     def _on_reset(self):
+        self.closed = True
         self.configured = self.open = self._sending = self._receiving = False
         self._filled = self._packet_bytes = self.received_bytes = 0
 
@@ -175,6 +178,8 @@ class UsbLink:
             if request[1] == _SET_CONTROL_LINE_STATE:
                 if stage == _STAGE_SETUP:
                     self.open = bool(request[2] & _DTR)
+                    if not self.open:
+                        self.closed = True
                 return True
         elif kind == _REQUEST_CLASS_INTERFACE_IN and request[1] == _GET_LINE_CODING:
             return self._line_coding if stage == _STAGE_SETUP else True

@@ -224,8 +224,8 @@ def kernels(seconds: float = 20.0) -> Iterator[Figure]:
     """The longest call of any kernel, with what interrupts it."""
     imports = "from .console import Console\n"
     edits = [
-        _telling("features.WORST[0], framing.WORST[0]"),
-        ("loop.py", imports, imports + "from . import features, framing\n"),
+        _telling("timed.WORST[0], framing.WORST[0]"),
+        ("loop.py", imports, imports + "from . import features as timed, framing\n"),
         ("features.py", _CLASS_LINE, _timed(_CLOSING) + _CLASS_LINE),
     ]
     for path, (line, names) in _KERNELS.items():

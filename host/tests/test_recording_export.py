@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +121,8 @@ def test_tables_have_their_units_in_the_head(run: Path, tmp_path: Path, format_:
     if format_ == "csv":
         with output.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert {"time_s", "current_ma", "crest_centi [1/100]", "mode"} <= rows[0].keys()
+        heads = {"time_s", "current_ma", "crest_centi [1/100]", "mode", "mode_number", "flags_bits"}
+        assert heads <= rows[0].keys()
         assert {row["supply_2_mv"] for row in rows} == {""}
         assert [row["mode"] for row in rows] == ["running"] * 12
     else:
@@ -149,3 +152,27 @@ def test_files_are_not_overwritten_unasked(run: Path, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="--force"):
         exported(run, tmp_path / "run.wav", "wav")
     assert (tmp_path / "run-2.wav").read_text() == "dear to somebody"
+
+
+def test_the_recording_is_never_overwritten(run: Path) -> None:
+    before = run.read_bytes()
+    with pytest.raises(RecordingError, match="the recording itself"):
+        exported(run, run, "csv", overwrite=True)
+    assert run.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+@pytest.mark.parametrize("format_", ["uff58", "wav", "csv", "parquet"])
+def test_half_an_export_is_not_left_on_a_full_disk(run: Path, tmp_path: Path, format_: str) -> None:
+    import resource  # noqa: PLC0415
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(RecordingError, match="cannot be written"):
+            exported(run, tmp_path / "run", format_)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from wrench.boards import Board
 from wrench.errors import RecordingError
 from wrench.link import Decoder, Frame
 from wrench.readout import named_bits
-from wrench.recording import Recording
+from wrench.recording import Recording, Waveform
 from wrench.recording.recorder import Recorder
 from wrench.recording.recover import recover
 from wrench_firmware import wire
@@ -233,6 +234,25 @@ def test_a_capture_has_the_seconds_asked_for(tmp_path: Path, seconds: float) -> 
     assert all(times[-1] < last + 0.02 for times in others)
 
 
+def test_an_event_is_a_line_in_a_log_panel_too(tmp_path: Path) -> None:
+    decoder = Decoder()
+    recorder = Recorder(tmp_path / "run.mcap", Stream().greeting(), wall_ns=lambda: WALL_NS)
+    told = [("run", 0, wire.ABSENT), ("trip", wire.FAULTS.index("stall"), 12)]
+    for n, (name, detail, value) in enumerate(told):
+        values = {"code": wire.EVENTS.index(name), "detail": detail, "value": value}
+        for frame in decoder.feed(data_frame("event", n, 1_000_000 * n, **values)):
+            recorder.take(frame, decoder)
+    recorder.close()
+    found = [(m, it) for topic, m, it in read_strictly(recorder.path) if topic == "/event_log"]
+    assert [it.message for _, it in found] == ["run: 0", "trip: stall, 12"]
+    assert [it.Level.Name(it.level) for _, it in found] == ["INFO", "ERROR"]
+    assert {it.name for _, it in found} == {"a board"}
+    for message, it in found:
+        assert it.timestamp.ToNanoseconds() == message.log_time
+    with Recording(recorder.path) as recording:
+        assert list(recording.table("/event_log")["message"]) == ["run: 0", "trip: stall, 12"]
+
+
 # ---- when it is on the disk ----------------------------------------------------------------------
 
 
@@ -255,14 +275,57 @@ def test_all_but_the_last_second_is_on_the_disk_at_any_time(tmp_path: Path) -> N
     recorder.close()
 
 
+def test_what_is_being_recorded_is_nobody_else_s(tmp_path: Path) -> None:
+    stream = Stream(2.0)
+    recorder = Recorder(tmp_path / "run.mcap", stream.greeting())
+    decoder = Decoder()
+    for frame in decoder.feed(stream.bytes()):
+        recorder.take(frame, decoder)
+    recorder.wait()
+    before = recorder.path.read_bytes()
+    with pytest.raises(RecordingError, match="being recorded"):
+        recover(recorder.path)
+    with pytest.raises(RecordingError, match="being recorded"):
+        Recorder(recorder.path, stream.greeting(), overwrite=True)
+    assert recorder.path.read_bytes() == before
+    recorder.close()
+    assert recover(recorder.path).was_whole
+
+
+def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
+    stream = Stream(2.0)
+    recorder = Recorder(tmp_path / "run.mcap", stream.greeting())
+    recorder.wait()
+    os.close(recorder._file._file.fileno())  # as a disk that is pulled out
+    decoder = Decoder()
+    for frame in decoder.feed(stream.bytes()):
+        recorder.take(frame, decoder)
+    with pytest.raises(RecordingError, match="cannot be written on"):
+        recorder.close()
+
+
 # ---- files that were cut -------------------------------------------------------------------------
+
+
+WHOLE_HZ = 800.0
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "run.mcap"
-    recorded(path, Stream(4.0), chunk_s=0.5)
+    recorded(path, Stream(4.0, true_hz=WHOLE_HZ), chunk_s=0.5)
     return path
+
+
+@pytest.fixture(scope="module")
+def samples(whole: Path) -> Waveform:
+    with Recording(whole) as recording:
+        return recording.waveform()
+
+
+@pytest.fixture(scope="module")
+def chunks(whole: Path) -> list[tuple[int, int, int]]:
+    return chunks_of(whole)
 
 
 def chunks_of(path: Path) -> list[tuple[int, int, int]]:
@@ -281,30 +344,73 @@ def chunks_of(path: Path) -> list[tuple[int, int, int]]:
     return result
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_file_cut_anywhere_is_read_to_its_last_whole_chunk(
-    whole: Path, data: st.DataObject
+    whole: Path, chunks: list[tuple[int, int, int]], samples: Waveform, data: st.DataObject
 ) -> None:
-    chunks = chunks_of(whole)
-    assert len(chunks) > 6
     content = whole.read_bytes()
-    size = data.draw(st.integers(chunks[0][0], len(content) - 1), "size")
+    assert len(chunks) > 6
+    edges = [edge for begin, end, _ in chunks for edge in (begin, end)]
+    near = st.builds(int.__add__, st.sampled_from(edges), st.integers(-10, 80))
+    anywhere = st.integers(chunks[0][1], len(content) - 1)
+    size = data.draw(st.one_of(near, anywhere).filter(lambda it: it >= chunks[0][1]), "size")
     there = [messages for _, end, messages in chunks if end <= size]
     cut = whole.with_name("cut.mcap")
     cut.write_bytes(content[:size])
     with Recording(cut) as recording:
         assert not recording.is_complete
-        assert recording.problems
+        assert "cut short" in recording.problems[0]
         assert sum(recording.topics.values()) == sum(there)
-        assert len(recording.waveform()) == recording.topics.get("/waveform", 0)
+        waveform = recording.waveform()
+        assert len(waveform) == recording.topics.get("/waveform", 0)
+        assert not waveform.gaps
+    np.testing.assert_array_equal(waveform.time_s, samples.time_s[: len(waveform)])
+    np.testing.assert_array_equal(waveform.acceleration_g, samples.acceleration_g[: len(waveform)])
     done = recover(cut)
     assert done.chunks == len(there)
-    assert len(read_strictly(cut)) == sum(there)
+    assert counted_strictly(cut) == sum(there)
     with Recording(cut) as recording:
         assert recording.is_complete
         assert not recording.problems
     assert recover(cut).was_whole
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.0, 1.0, exclude_max=True))
+def test_a_file_cut_before_its_first_chunk_says_so(
+    whole: Path, chunks: list[tuple[int, int, int]], part: float
+) -> None:
+    content = whole.read_bytes()[: chunks[0][1] - 1]
+    cut = whole.with_name("head.mcap")
+    cut.write_bytes(content[: 1 + int(part * len(content))])
+    for read in (Recording, recover):
+        with pytest.raises(RecordingError, match=r"cut before anything|is no recording"):
+            read(cut)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_byte_damaged_anywhere_costs_a_chunk_at_most(
+    whole: Path, chunks: list[tuple[int, int, int]], samples: Waveform, data: st.DataObject
+) -> None:
+    content = bytearray(whole.read_bytes())
+    edges = [edge for begin, end, _ in chunks for edge in (begin, end)]
+    near = st.builds(int.__add__, st.sampled_from(edges), st.integers(0, 60))
+    at = data.draw(st.one_of(near, st.integers(chunks[0][0], len(content) - 1)), "at")
+    content[at] ^= data.draw(st.integers(1, 255), "flipped")
+    broken = whole.with_name("flipped.mcap")
+    broken.write_bytes(content)
+    lost = next((n for begin, end, n in chunks if begin <= at < end), 0)
+    with Recording(broken) as recording:
+        waveform = recording.waveform()
+        assert len(waveform) >= len(samples) - lost
+        assert np.isin(waveform.time_s, samples.time_s).all()
+        if len(waveform) < len(samples):
+            assert recording.problems
+    copy = whole.with_name("copy.mcap")
+    recover(broken, copy, overwrite=True)
+    assert counted_strictly(copy) >= sum(n for _, _, n in chunks) - lost
 
 
 def test_a_chunk_that_a_power_cut_left_empty_does_not_count(whole: Path) -> None:
@@ -319,20 +425,20 @@ def test_a_chunk_that_a_power_cut_left_empty_does_not_count(whole: Path) -> None
     read_strictly(cut)
 
 
-def test_damage_inside_costs_its_chunk_and_is_told(whole: Path) -> None:
-    begin, end, messages = chunks_of(whole)[4]
+def test_damage_inside_costs_its_chunk_and_is_told(
+    whole: Path, chunks: list[tuple[int, int, int]], samples: Waveform
+) -> None:
+    begin, end, messages = chunks[4]
     content = bytearray(whole.read_bytes())
     content[(begin + end) // 2] ^= 0xFF
     broken = whole.with_name("broken.mcap")
     broken.write_bytes(content)
-    with Recording(whole) as recording:
-        samples = len(recording.waveform())
     with Recording(broken) as recording:
         waveform = recording.waveform()
         assert len(recording.problems) == 1
         assert "damaged" in recording.problems[0]
     (gap,) = waveform.gaps
-    assert gap.missing_samples == samples - len(waveform) > 1000
+    assert gap.missing_samples == len(samples) - len(waveform) > 0.3 * WHOLE_HZ
     with pytest.raises(RecordingError, match="-o"):
         recover(broken)
     assert broken.read_bytes() == content
@@ -342,11 +448,24 @@ def test_damage_inside_costs_its_chunk_and_is_told(whole: Path) -> None:
     assert len(read_strictly(copy)) == len(read_strictly(whole)) - messages
 
 
+def test_an_index_that_is_damaged_costs_nothing(whole: Path) -> None:
+    content = bytearray(whole.read_bytes())
+    for _, end, _ in chunks_of(whole):
+        for at in range(end + 20, end + 40):
+            content[at] ^= 0x55
+    broken = whole.with_name("unindexed.mcap")
+    broken.write_bytes(content)
+    with Recording(whole) as recording, Recording(broken) as other:
+        np.testing.assert_array_equal(other.waveform().time_s, recording.waveform().time_s)
+        assert len(other.status()) == len(recording.status())
+        assert not other.problems
+
+
 @pytest.mark.parametrize("content", [b"", b"some text that is no recording", b"\x89MCAP0\r\n"])
 def test_what_is_no_recording_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.mcap"
     path.write_bytes(content)
-    with pytest.raises(RecordingError, match=r"no recording|is empty"):
+    with pytest.raises(RecordingError, match=r"no recording|is empty|was cut before"):
         Recording(path)
 
 

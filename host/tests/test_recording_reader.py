@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from test_recording_file import recorded
 
 from wrench.recording import Recording, Waveform
 from wrench.recording.clock import Block, SampleClock
+from wrench.recording.facts import facts
 
 
 def opened(path: Path, stream: Stream) -> Recording:
@@ -157,6 +160,16 @@ def test_samples_that_the_sensor_lost_are_estimated_by_the_time_that_passed(tmp_
     assert abs(rate - TRUE_HZ) < 5 * sd  # the gap does not spoil it
 
 
+@pytest.mark.parametrize("gap", [{"overflows": {1: 500}}, {"dropped": frozenset({1})}])
+def test_a_gap_is_told_where_too_few_blocks_tell_the_rate(tmp_path: Path, gap: dict) -> None:
+    seconds = (1 + len(gap.get("dropped", ())) + 1.5) * BLOCK / TRUE_HZ
+    with opened(tmp_path / "run.mcap", Stream(seconds, **gap)) as recording:
+        assert math.isnan(recording.rate()[0])
+        told = [*recording.gaps(), *recording.waveform().gaps]
+        json.dumps(facts(recording), allow_nan=False)
+    assert [it.missing_samples > 0 for it in told] == [True, True]
+
+
 def test_stretches_are_what_lies_between_the_gaps(tmp_path: Path) -> None:
     stream = Stream(4.0, dropped=frozenset({0, 100, 101}), overflows={200: 500})
     with opened(tmp_path / "run.mcap", stream) as recording:
@@ -177,3 +190,17 @@ def test_the_board_s_count_may_wrap(tmp_path: Path) -> None:
     assert [gap.missing_samples for gap in waveform.gaps] == [2 * BLOCK]
     assert abs(rate - TRUE_HZ) < 5 * sd
     assert waveform.time_s[-1] == pytest.approx(3.0, abs=0.05)
+
+
+# ---- as documented -------------------------------------------------------------------------------
+
+
+def test_the_example_in_the_manual_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manual = Path(__file__).parents[2] / "docs" / "recording.md"
+    (example,) = re.findall(r"```python\n(.*?)```", manual.read_text(encoding="utf-8"), re.S)
+    recorded(tmp_path / "run.mcap", Stream(14.0))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(example, names)
+    assert len(names["waveform"]) == pytest.approx(2.5 * TRUE_HZ, abs=1)
+    assert len(names["status"]) > 100

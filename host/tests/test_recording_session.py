@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,27 @@ def test_the_board_file_is_found_by_its_hash(tmp_path: Path, board: Board) -> No
     with Recording(tmp_path / "run.mcap") as recording:
         assert board.path is not None
         assert recording.board_file == board.path.read_text(encoding="utf-8")
+
+
+def test_garbage_on_the_line_is_a_gap_and_counted(tmp_path: Path) -> None:
+    board = StreamingBoard()
+    live, noise = board.live, random.Random(2)
+
+    def noisy() -> None:
+        if board.time_us % 500_000 == 0:
+            board.send_raw(noise.randbytes(300))  # spoils the frame that comes next
+        live()
+
+    board.goes_on = noisy
+    done = Session(Link(board), tmp_path / "run.mcap", duration_s=3.0).run()
+    assert done.losses.broken > 0
+    with Recording(tmp_path / "run.mcap") as recording:
+        told = recording.losses()
+        gaps = recording.waveform().gaps
+        lost = told["frames_missing"][-1]
+    assert told["frames_broken"][-1] == done.losses.broken
+    assert {gap.why for gap in gaps} == {"frames lost"}
+    assert lost >= len(gaps) > 2
 
 
 def test_another_board_file_is_not_taken_for_it(tmp_path: Path, board: Board) -> None:

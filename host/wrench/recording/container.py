@@ -6,9 +6,11 @@ is laid out in `chunk`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import struct
+import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
@@ -42,6 +44,7 @@ from wrench.recording import chunk, schema
 _CHUNK_HEAD = struct.Struct("<BQQQQI")
 _FOOTER_HEAD = struct.Struct("<BQQQ")
 _FOOTER_BYTES = 20
+_BEYOND = 1 << 62
 
 
 class Summary:
@@ -113,7 +116,7 @@ class RecordingFile:
         self._crc = 0
         self._summary = Summary()
         try:
-            self._file: BinaryIO = open(path, "wb" if overwrite else "xb", buffering=0)  # noqa: SIM115
+            self._file = _opened(path, overwrite)
         except FileExistsError as error:
             raise RecordingError(
                 f"{path} is there already; give another name, or overwrite it with --force"
@@ -123,24 +126,28 @@ class RecordingFile:
                 f"{path} cannot be written ({error.strerror}); give another name with -o"
             ) from error
         try:
-            self._append(MCAP0_MAGIC + record_bytes(Header("", f"wrench {__version__}")))
+            take_for_writing(self._file, path)
+            self._file.truncate(0)
+            self._append(HEAD)
+        except OSError as error:
+            self._file.close()
+            raise cannot_write(path, error) from error
         except RecordingError:
             self._file.close()
             raise
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
         """Add named values."""
-        data = record_bytes(Metadata(name, dict(values)))
-        self._summary.metadata.append(MetadataIndex(self.size, len(data), name))
+        data, index = metadata_records(Metadata(name, dict(values)), self.size)
         self._append(data)
+        self._summary.metadata.append(index)
 
     def add_attachment(self, name: str, media_type: str, data: bytes, time_ns: int) -> None:
         """Add a file; `time_ns` is when, since 1970."""
-        record = record_bytes(Attachment(time_ns, time_ns, name, media_type, data))
-        self._summary.attachments.append(
-            AttachmentIndex(self.size, len(record), time_ns, time_ns, len(data), name, media_type)
-        )
+        attached = Attachment(time_ns, time_ns, name, media_type, data)
+        record, index = attachment_records(attached, self.size)
         self._append(record)
+        self._summary.attachments.append(index)
 
     def add_chunk(self, made: chunk.Chunk) -> None:
         """Add a chunk and its index, and before it the channels that have not been used yet."""
@@ -167,8 +174,9 @@ class RecordingFile:
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._file.seek(self.size)
-            self._file.truncate(self.size)
+            with contextlib.suppress(OSError):  # a disk that has failed may refuse this too
+                self._file.seek(self.size)
+                self._file.truncate(self.size)
             raise cannot_write(self.path, error) from error
         self.size += len(data)
         self._crc = zlib.crc32(data, self._crc)
@@ -184,6 +192,21 @@ def _described(channel_ids: Set[int]) -> tuple[list[Schema], list[Channel]]:
         for it, made in zip(types, schemas, strict=True)
     ]
     return schemas, channels
+
+
+def metadata_records(it: Metadata, offset: int) -> tuple[bytes, MetadataIndex]:
+    """Named values as they stand at `offset` in a file, and the entry for the summary."""
+    data = record_bytes(it)
+    return data, MetadataIndex(offset, len(data), it.name)
+
+
+def attachment_records(it: Attachment, offset: int) -> tuple[bytes, AttachmentIndex]:
+    """An attached file as it stands at `offset` in a file, and the entry for the summary."""
+    data = record_bytes(it)
+    index = AttachmentIndex(
+        offset, len(data), it.log_time, it.create_time, len(it.data), it.name, it.media_type
+    )
+    return data, index
 
 
 def chunk_records(made: chunk.Chunk, offset: int) -> tuple[bytes, ChunkIndex]:
@@ -233,6 +256,40 @@ def record_bytes(record: McapRecord) -> bytes:
     builder = RecordBuilder()
     record.write(builder)
     return builder.end()
+
+
+HEAD = MCAP0_MAGIC + record_bytes(Header("", f"wrench {__version__}"))
+"""What every recording begins with."""
+
+
+def take_for_writing(file: BinaryIO, path: Path) -> None:
+    """Keep other recorders, and whoever mends, away from an open file until it is closed; others
+    read it all the same. Raises RecordingError where one of them has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415
+
+            # What is locked can there not be read by others: a byte that no recording reaches.
+            file.seek(_BEYOND)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
+        else:
+            import fcntl  # noqa: PLC0415
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        raise RecordingError(
+            f"{path} is being recorded; end that first, or give another name"
+        ) from error
+    except OSError:
+        return  # not every file system has locks
+
+
+def _opened(path: Path, overwrite: bool) -> BinaryIO:
+    """A new file, or an old one with its content still there, without a buffer."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags if overwrite else flags | os.O_EXCL, 0o666)
+    return open(descriptor, "r+b", buffering=0)
 
 
 def cannot_write(path: Path, error: OSError) -> RecordingError:

@@ -49,9 +49,9 @@ class Contents:
     """Where everything is.
 
     `is_complete` says that the file has its summary. `data_bytes` is where its data end: of a file
-    without a summary, with the last whole record. `indexes` then has the message indexes of the
-    last chunk, made anew: by the chunk's offset and channel, rows of log time and offset.
-    `problems` are sentences.
+    without a summary, with the last whole record. `indexes` has the message indexes that had to be
+    made anew, as that of the last chunk of such a file: by the chunk's offset and channel, rows of
+    log time and offset. `problems` are sentences.
     """
 
     size: int
@@ -79,6 +79,13 @@ def read_contents(data: memoryview, path: Path) -> Contents:
         return _from_records(data)
 
 
+def nothing_recorded(path: Path) -> RecordingError:
+    """What to tell of a file that ends before its first chunk does."""
+    return RecordingError(
+        f"{path} was cut before anything was recorded; there is nothing in it to read"
+    )
+
+
 def chunk_data(data: memoryview, index: ChunkIndex) -> bytes:
     """The uncompressed records of a chunk. Raises RecordingError where it is damaged."""
     try:
@@ -90,17 +97,50 @@ def chunk_data(data: memoryview, index: ChunkIndex) -> bytes:
         ) from error
 
 
-def index_rows(data: memoryview, contents: Contents, index: ChunkIndex, channel_id: int) -> Any:
-    """Log time and offset of each message of a channel in a chunk: an array of `INDEX_ENTRY`."""
-    made = contents.indexes.get(index.chunk_start_offset)
-    if made is not None:
-        return made.get(channel_id, np.empty(0, INDEX_ENTRY))
-    offset = index.message_index_offsets.get(channel_id)
-    if offset is None:
-        return np.empty(0, INDEX_ENTRY)
-    _, size = _INDEX_HEAD.unpack_from(data, offset + _RECORD_HEAD.size)
-    begin = offset + _RECORD_HEAD.size + _INDEX_HEAD.size
-    return np.frombuffer(data[begin : begin + size], INDEX_ENTRY)
+def index_rows(
+    data: memoryview,
+    contents: Contents,
+    index: ChunkIndex,
+    channel_id: int,
+    records: bytes | None = None,
+) -> NDArray[Any]:
+    """Log time and offset of each message of a channel in a chunk: an array of `INDEX_ENTRY`.
+
+    With the chunk's `records`, an index that does not fit them is made anew. Raises RecordingError
+    where the index is damaged and the chunk too.
+    """
+    if index.chunk_start_offset not in contents.indexes:
+        try:
+            rows = _rows_in_file(data, index, channel_id)
+            if records is not None:
+                _check_places(rows, records, channel_id)
+            return rows
+        except _DAMAGED:
+            whole = chunk_data(data, index) if records is None else records
+            contents.indexes[index.chunk_start_offset] = made_indexes(whole)
+    made = contents.indexes[index.chunk_start_offset]
+    return made.get(channel_id, np.empty(0, INDEX_ENTRY))
+
+
+def metadata_at(data: memoryview, index: MetadataIndex) -> Metadata | None:
+    """Metadata of a file, or None where they are damaged."""
+    try:
+        _, stream = stream_at(data, index.offset, index.length)
+        return Metadata.read(stream)
+    except _DAMAGED:
+        return None
+
+
+def attachment_at(data: memoryview, index: AttachmentIndex) -> Attachment | None:
+    """A file that is attached, or None where it is damaged."""
+    try:
+        _, stream = stream_at(data, index.offset, index.length)
+        found = Attachment.read(stream)
+    except _DAMAGED:
+        return None
+    told = data[index.offset + index.length - 4 : index.offset + index.length]
+    content = data[index.offset + _RECORD_HEAD.size : index.offset + index.length - 4]
+    return found if zlib.crc32(content) == int.from_bytes(told, "little") else None
 
 
 def messages_in(records: bytes) -> Iterator[tuple[int, int, int]]:
@@ -128,6 +168,32 @@ def stream_at(data: memoryview, offset: int, length: int) -> tuple[int, ReadData
     opcode = stream.read1()
     stream.read8()
     return opcode, stream
+
+
+def _rows_in_file(data: memoryview, index: ChunkIndex, channel_id: int) -> NDArray[Any]:
+    offset = index.message_index_offsets.get(channel_id)
+    if offset is None:
+        return np.empty(0, INDEX_ENTRY)
+    opcode, length = _RECORD_HEAD.unpack_from(data, offset)
+    of, size = _INDEX_HEAD.unpack_from(data, offset + _RECORD_HEAD.size)
+    if (opcode, of, length) != (Opcode.MESSAGE_INDEX, channel_id, _INDEX_HEAD.size + size):
+        raise ValueError("no index of that channel")
+    begin = offset + _RECORD_HEAD.size + _INDEX_HEAD.size
+    return np.frombuffer(data[begin : begin + size], INDEX_ENTRY)
+
+
+def _check_places(rows: NDArray[Any], records: bytes, channel_id: int) -> None:
+    """Indexes have no checksum. Raises ValueError where one leads to no messages of its channel."""
+    if not len(rows):
+        return
+    places = rows["offset"].astype(np.int64)
+    raw = np.frombuffer(records, np.uint8)
+    last = len(raw) - _RECORD_HEAD.size - _MESSAGE_HEAD.size
+    if places[0] < 0 or places[-1] > last or (np.diff(places) <= 0).any():
+        raise ValueError("an index leads nowhere")
+    of = raw[places + _RECORD_HEAD.size] + 256 * raw[places + _RECORD_HEAD.size + 1].astype(int)
+    if (raw[places] != Opcode.MESSAGE).any() or (of != channel_id).any():
+        raise ValueError("an index leads elsewhere")
 
 
 def _chunk_data(data: memoryview, index: ChunkIndex) -> bytes:

@@ -11,7 +11,7 @@ import datetime as dt
 import importlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ _UFF_EXPONENTS = [
 _TIME_RESPONSE = 1
 _REAL_DOUBLE = 4
 _NAMED_UNITS = ("_g", "_mg", "_us", "_ms", "_s", "_mv", "_ma", "_mw", "_mdegc", "_rpm", "_permille")
+_NUMBERED = ("_number", "_bits")  # theirs is a list of names
 _LONGEST_UNIT = 24
 
 
@@ -59,6 +60,24 @@ class Job:
     start_s: float | None = None
     end_s: float | None = None
     overwrite: bool = False
+    _begun: list[Path] = field(default_factory=list, init=False, repr=False)
+
+    def begin(self, path: Path) -> Path:
+        """Take a file for writing. Raises RecordingError where it is not to be overwritten, OSError
+        where it cannot be written: not every library says why."""
+        if path.exists() and path.samefile(self.recording.path):
+            raise RecordingError(f"{path} is the recording itself; give another name with -o")
+        if path.exists() and not self.overwrite:
+            raise RecordingError(f"{path} is there already; give another name with -o, or --force")
+        with path.open("wb"):
+            self._begun.append(path)
+        return path
+
+    def discard(self) -> None:
+        """Remove what has been written: half an export looks like a whole one."""
+        for path in self._begun:
+            path.unlink(missing_ok=True)
+        self._begun.clear()
 
     def pieces(self) -> Iterator[Waveform]:
         """The waveform. Raises RecordingError where there is none."""
@@ -101,29 +120,23 @@ def export(job: Job, format_: str) -> Exported:
     """Write a recording in one of FORMATS. Raises RecordingError."""
     if job.what != "waveform" and format_ in ("wav", "uff58"):
         raise RecordingError(f"{format_} holds a waveform; export {job.what} to csv or parquet")
-    if job.output.exists() and not job.overwrite:
-        raise _taken(job.output)
     try:
-        _check_writable(job.output)
-        return FORMATS[format_](job)
+        done = FORMATS[format_](job)
     except OSError as error:
+        job.discard()
         raise RecordingError(
-            f"{job.output} cannot be written ({error.strerror or error}); give another name with -o"
+            f"{job.output} cannot be written ({error.strerror or error}); make room, or give "
+            "another name with -o"
         ) from error
-
-
-def _check_writable(path: Path) -> None:
-    """Raises OSError; not every library says why it cannot write."""
-    is_new = not path.exists()
-    with path.open("ab"):
-        pass
-    if is_new:
-        path.unlink()
+    except BaseException:
+        job.discard()
+        raise
+    return done
 
 
 def _csv(job: Job) -> Exported:
     rows = gaps = 0
-    with job.output.open("w", newline="", encoding="utf-8") as file:
+    with job.begin(job.output).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if job.what != "waveform":
             table = job.table()
@@ -156,7 +169,7 @@ def _parquet(job: Job) -> Exported:
             for name, values in columns.items()
         ]
         told = pa.schema(fields, metadata=_told(job))
-        pq.write_table(pa.table(columns, schema=told), job.output)
+        pq.write_table(pa.table(columns, schema=told), job.begin(job.output))
         return Exported([job.output], len(table), 0)
     names = [f"{axis}_g" for axis in AXES]
     told = pa.schema(
@@ -167,7 +180,7 @@ def _parquet(job: Job) -> Exported:
         metadata=_told(job),
     )
     rows = gaps = 0
-    with pq.ParquetWriter(job.output, told) as writer:
+    with pq.ParquetWriter(job.begin(job.output), told) as writer:
         for piece in job.pieces():
             gaps += len(piece.gaps)
             rows += len(piece)
@@ -199,6 +212,9 @@ def _wav(job: Job) -> Exported:
                     files.append(path)
                 file.write(stretch.acceleration_g.astype(np.float32))
                 rows += len(stretch)
+    except soundfile.SoundFileError as error:
+        # It says "System error." of all that the system refuses.
+        raise OSError(f"{error} The disk may be full".strip()) from error
     finally:
         if file is not None:
             file.close()
@@ -206,11 +222,9 @@ def _wav(job: Job) -> Exported:
 
 
 def _sound(soundfile: Any, job: Job, path: Path, rate: float) -> Any:
-    if path.exists() and not job.overwrite:
-        raise _taken(path)
     samples = job.recording.topics.get(schema.WAVEFORM_TOPIC, 0)
     form = "WAV" if samples * len(AXES) * 4 < _LARGEST_WAV else "RF64"
-    file = soundfile.SoundFile(path, "w", round(rate), len(AXES), "FLOAT", format=form)
+    file = soundfile.SoundFile(job.begin(path), "w", round(rate), len(AXES), "FLOAT", format=form)
     file.title = job.description()
     file.comment = f"1.0 is 1 g (9.80665 m/s2); channels x, y, z; rate {rate:.6f} Hz"
     return file
@@ -228,7 +242,11 @@ def _uff58(job: Job) -> Exported:
             _uff_record(pyuff, job, stretch, rate, number=number, axis=axis)
             for axis in range(len(AXES))
         ]
-    pyuff.UFF(str(job.output)).write_sets(sets, "overwrite")
+    file = pyuff.UFF(str(job.begin(job.output)))
+    try:
+        file.write_sets(sets, "overwrite")
+    except Exception as error:  # whatever goes wrong, it raises this with a text of its own
+        raise OSError(f"{error}. The disk may be full") from error
     return Exported([job.output], len(whole), len(whole.gaps))
 
 
@@ -293,10 +311,6 @@ FORMATS: dict[str, Callable[[Job], Exported]] = {
 ENDINGS = {"uff58": ".uff", "wav": ".wav", "csv": ".csv", "parquet": ".parquet"}
 
 
-def _taken(path: Path) -> RecordingError:
-    return RecordingError(f"{path} is there already; give another name with -o, or --force")
-
-
 def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
@@ -339,7 +353,7 @@ def _marked(piece: Waveform) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _titled(name: str, units: dict[str, str]) -> str:
     """A column's title with its unit, where the name does not end with it and it is a short one."""
     unit = units.get(name, "").partition(",")[0]
-    said = name.endswith(_NAMED_UNITS)
+    said = name.endswith((*_NAMED_UNITS, *_NUMBERED))
     return name if said or not unit or len(unit) > _LONGEST_UNIT else f"{name} [{unit}]"
 
 

@@ -114,9 +114,9 @@ def _event_lines(events: list[dict[str, Any]]) -> Iterator[str]:
         told = ", ".join(f"{count} {name}" for name, count in counts.most_common())
         yield f"events     {told}; the last {len(shown)}:"
     for event in shown:
-        detail = event["detail_name"] or event["detail"]
-        value = "" if event["value"] is None else f", {event['value']:g}"
-        yield f"event      {event['time_s']:9.3f} s  {event['name']}: {detail}{value}"
+        detail = event["detail_name"] or str(event["detail"])
+        text = schema.event_text(event["name"], detail, event["value"])
+        yield f"event      {event['time_s']:9.3f} s  {text}"
 
 
 def _known(number: float) -> float | None:

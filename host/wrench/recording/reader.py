@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -24,14 +25,15 @@ from typing import Any, TypeVar
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
-from mcap.records import Attachment, ChunkIndex, Metadata
+from mcap.records import ChunkIndex
 from numpy.typing import NDArray
 
 from wrench.errors import RecordingError
 from wrench.recording import contents as in_file
 from wrench.recording import schema, timing
 from wrench.recording.clock import NUMBER_MASK
-from wrench.recording.recorder import CLOCK_METADATA, METADATA
+from wrench.recording.recorder import CLOCK_METADATA, METADATA, OFFSET
+from wrench.recording.timing import Break
 
 AXES = ("x", "y", "z")
 _NS = 1_000_000_000
@@ -168,10 +170,7 @@ class Recording:
         self._tables: dict[str, Table] = {}
         self._blocks: NDArray[Any] | None = None
         self.metadata = self._read_metadata()
-        if METADATA not in self.metadata:
-            raise RecordingError(
-                f"{self.path} is no recording of Wrench; give a file that `wrench record` has made"
-            )
+        self._check_metadata()
         for type_ in (_SAMPLE, _BLOCK):
             channel = self._contents.channels.get(self._channels.get(type_.topic, -1))
             if channel and self._contents.schemas[channel.schema_id].data != type_.schema:
@@ -181,10 +180,35 @@ class Recording:
                     "that version"
                 )
         clock = self.metadata.get(CLOCK_METADATA, {})
-        self._offset_ns = int(clock.get("log_time_minus_publish_time_ns", 0))
+        self._offset_ns = int(clock.get(OFFSET, 0))
         chunks = self._contents.chunks
         self._start_ns = min((it.message_start_time for it in chunks), default=0)
         self._end_ns = max((it.message_end_time for it in chunks), default=0)
+
+    def _check_metadata(self) -> None:
+        """Raises RecordingError where it is not known who has sent the messages, or when."""
+        if not self._contents.is_complete and not self._contents.chunks:
+            raise in_file.nothing_recorded(self.path)
+        if METADATA in self.metadata:
+            try:
+                json.loads(self.metadata[METADATA]["greeting"])
+                if self._contents.chunks:
+                    int(self.metadata[CLOCK_METADATA][OFFSET])
+            except (KeyError, ValueError) as error:
+                raise self._undescribed() from error
+            return
+        named = {it.name for it in self._contents.metadata}
+        if METADATA in named:
+            raise self._undescribed()
+        raise RecordingError(
+            f"{self.path} is no recording of Wrench; give a file that `wrench record` has made"
+        )
+
+    def _undescribed(self) -> RecordingError:
+        return RecordingError(
+            f"what {self.path} says of its board and clock is damaged; read its messages with "
+            "another program for MCAP"
+        )
 
     # ---- the file ------------------------------------------------------------------------------
 
@@ -213,8 +237,10 @@ class Recording:
         """The text of the board's file (TOML), None where the recorder did not know it."""
         for index in self._contents.attachments:
             if index.name == self.metadata[METADATA].get("board_file"):
-                _, stream = in_file.stream_at(self._data, index.offset, index.length)
-                return Attachment.read(stream).data.decode("utf-8-sig", errors="replace")
+                found = in_file.attachment_at(self._data, index)
+                if found is not None:
+                    return found.data.decode("utf-8-sig", errors="replace")
+                self._problems["the board's file in it is damaged"] = None
         return None
 
     @property
@@ -271,7 +297,7 @@ class Recording:
         """
         sequence, time_s, acceleration_g, blocks = self._samples(start_s, end_s)
         rate, sd = timing.rate_hz(blocks)
-        gaps = _gaps_between(sequence, time_s, blocks, rate)
+        gaps = _gaps_between(sequence, time_s, blocks, self._known(rate))
         return Waveform(time_s, acceleration_g, rate, sd, gaps)
 
     def pieces(
@@ -300,7 +326,7 @@ class Recording:
     def gaps(self) -> list[Gap]:
         """Where samples of the waveform are missing, from the times of its blocks."""
         blocks = self.blocks()
-        rate, _ = timing.rate_hz(blocks)
+        rate = self._known(timing.rate_hz(blocks)[0])
         time_s = self._time_s(blocks["device_time_us"] * 1000)
         found: list[Gap] = []
         for it in timing.breaks(blocks):
@@ -392,6 +418,10 @@ class Recording:
         )
         return sequence, time_s, values, _those_of(blocks, sequence)
 
+    def _known(self, rate: float) -> float:
+        """The rate, or where too few blocks tell it, what the sensor is set to."""
+        return float(self.greeting["sample_rate_hz"] or 1) if math.isnan(rate) else rate
+
     def _gap_after(self, last: Waveform, piece: Waveform) -> list[Gap]:
         start_s, end_s = float(last.time_s[-1]), float(piece.time_s[0])
         both = self.waveform(start_s, end_s + 0.5 / 1e6)
@@ -412,7 +442,9 @@ class Recording:
             chunk: ChunkIndex, data: bytes
         ) -> tuple[dict[str, list[tuple[int, bytes]]], NDArray[Any]]:
             messages = {
-                topic: [_message(data, int(at)) for at in self._rows(chunk, channel_id)["offset"]]
+                topic: [
+                    _message(data, int(at)) for at in self._rows(chunk, channel_id, data)["offset"]
+                ]
                 for topic, channel_id in topics.items()
             }
             return messages, self._fixed(chunk, data, blocks_id, _BLOCK)
@@ -433,6 +465,7 @@ class Recording:
         columns = {
             it.name: np.array([getattr(row, it.name) for row in decoded], _DTYPES[it.cpp_type])
             for it in fields
+            if it.cpp_type in _DTYPES
         }
         times = np.array([time_ns for time_ns, _ in messages], np.uint64)
         return Table(self._time_s(times), columns, dict(channel.metadata))
@@ -471,8 +504,8 @@ class Recording:
         stop = self._end_ns + 1 if end_s is None else self._start_ns + round(end_s * _NS)
         return begin, stop
 
-    def _rows(self, chunk: ChunkIndex, channel_id: int) -> Any:
-        return in_file.index_rows(self._data, self._contents, chunk, channel_id)
+    def _rows(self, chunk: ChunkIndex, channel_id: int, data: bytes | None = None) -> Any:
+        return in_file.index_rows(self._data, self._contents, chunk, channel_id, data)
 
     def _fixed(
         self, chunk: ChunkIndex, data: bytes, channel_id: int | None, type_: schema.FixedType
@@ -481,12 +514,10 @@ class Recording:
         empty = np.empty(0, type_.record)
         if channel_id is None:
             return empty
-        offsets = self._rows(chunk, channel_id)["offset"]
+        offsets = self._rows(chunk, channel_id, data)["offset"]
         size = type_.record.itemsize
         if not len(offsets):
             return empty
-        if int(offsets.max()) + size > len(data):
-            raise RecordingError(f"an index in {self.path} is wrong; mend it with `wrench recover`")
         raw = np.frombuffer(data, np.uint8)
         windows = np.lib.stride_tricks.as_strided(raw, (len(raw) - size + 1, size), (1, 1))
         return windows[offsets].view(type_.record)[:, 0]
@@ -498,8 +529,9 @@ class Recording:
     def _read_metadata(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
         for index in self._contents.metadata:
-            _, stream = in_file.stream_at(self._data, index.offset, index.length)
-            found[index.name] = Metadata.read(stream).metadata
+            it = in_file.metadata_at(self._data, index)
+            if it is not None:
+                found[it.name] = it.metadata
         return found
 
 
@@ -509,11 +541,12 @@ _DTYPES: dict[int, Any] = {
     FieldDescriptor.CPPTYPE_FLOAT: np.float64,
     FieldDescriptor.CPPTYPE_UINT32: np.int64,
     FieldDescriptor.CPPTYPE_UINT64: np.int64,
+    FieldDescriptor.CPPTYPE_ENUM: np.int64,
     FieldDescriptor.CPPTYPE_STRING: object,
 }
 
 
-def _gap(start_s: float, end_s: float, it: timing.Break, rate: float) -> Gap:
+def _gap(start_s: float, end_s: float, it: Break, rate: float) -> Gap:
     missing = it.numbered
     if it.why == "samples lost":
         missing = max(missing, round((end_s - start_s) * rate) - 1, 1)
@@ -533,15 +566,22 @@ def _counted_on(sequence: NDArray[Any]) -> NDArray[np.int64]:
 def _gaps_between(
     sequence: NDArray[Any], time_s: NDArray[np.float64], blocks: NDArray[Any], rate: float
 ) -> list[Gap]:
-    """Gaps between samples with these numbers and times."""
+    """Gaps between samples with these numbers and times: where the numbers jump, and where the
+    blocks say that the sensor has lost some, which have no numbers."""
+    if not len(sequence):
+        return []
+    numbers = _counted_on(sequence)
+    starts = (blocks["first_sample"].astype(np.int64) - int(sequence[0])) & NUMBER_MASK
+    told = {int(np.searchsorted(numbers, starts[it.before])): it for it in timing.breaks(blocks)}
+    jumps = [int(at) + 1 for at in np.flatnonzero(np.diff(numbers) > 1)]
     found: list[Gap] = []
-    if len(sequence):
-        numbers = _counted_on(sequence)
-        starts = (blocks["first_sample"].astype(np.int64) - int(sequence[0])) & NUMBER_MASK
-        for it in timing.breaks(blocks):
-            at = int(np.searchsorted(numbers, starts[it.before]))
-            if 0 < at < len(numbers):
-                found.append(_gap(float(time_s[at - 1]), float(time_s[at]), it, rate))
+    for at in sorted({*jumps, *told}):
+        why = told[at].why if at in told else "frames lost"
+        if 0 < at < len(numbers) and (why == "samples lost" or at in jumps):
+            numbered = int(numbers[at] - numbers[at - 1]) - 1
+            found.append(
+                _gap(float(time_s[at - 1]), float(time_s[at]), Break(at, numbered, why), rate)
+            )
     return found
 
 

@@ -20,11 +20,12 @@ from wrench.link import Decoder, Frame
 from wrench.recording import chunk, schema
 from wrench.recording.chunk import Message
 from wrench.recording.clock import Block, SampleClock, unwrapped
-from wrench.recording.container import RecordingFile
+from wrench.recording.container import RecordingFile, cannot_write
 from wrench_firmware import wire
 
 METADATA = "wrench"
 CLOCK_METADATA = "wrench.clock"
+OFFSET = "log_time_minus_publish_time_ns"
 BOARD_FILE_TYPE = "application/toml"
 
 _CHUNK_S = 0.8  # with what writing takes, no more than the last second is lost
@@ -88,6 +89,7 @@ class Recorder:
         self._first_us: int | None = None
         self._last_us = 0
         self._messages: list[Message] = []
+        self._events: list[Frame] = []
         self._blocks: list[Block] = []
         self._values: list[NDArray[np.float64]] = []
         self._placed: list[_Samples] = []
@@ -95,6 +97,7 @@ class Recorder:
         self._last_block: Block | None = None
         self._bytes = 0
         self._due_s = self._monotonic_s() + _CHUNK_S
+        self._board_name = greeting["board_name"].decode(errors="replace")
         self._clock = SampleClock(max(1, greeting["sample_rate_hz"]))
         self._number: int | None = None
         self._lost_samples: int | None = None
@@ -147,6 +150,8 @@ class Recorder:
         else:
             type_ = schema.FRAMES[frame.name]
             self._add(type_.topic, frame.time_us, type_.encode(frame))
+            if frame.name == "event":
+                self._events.append(frame)
         if frame.time_us >= self._losses_due_us:
             self._losses_due_us = frame.time_us + _SECOND_US
             self._add_losses()
@@ -228,6 +233,17 @@ class Recorder:
         self._messages.append(Message(channel_id, time_us, sequence, payload))
         self._bytes += len(payload)
 
+    def _add_events(self) -> None:
+        """Events as log messages, which tell wall time and so wait until the clock has begun."""
+        if self._offset_ns is None or not self._events:
+            return
+        for frame in self._events:
+            at_ns = frame.time_us * 1000 + self._offset_ns
+            text = schema.LOG.encode(frame, at_ns, self._board_name)
+            self._add(schema.LOG_TOPIC, frame.time_us, text)
+        self._events = []
+        self._messages.sort(key=lambda it: it.time_us)
+
     def _add_losses(self) -> None:
         payload = schema.losses_message(self._last_us, self.losses)
         self._add(schema.LOSSES_TOPIC, self._last_us, payload)
@@ -256,9 +272,10 @@ class Recorder:
         self._due_s = self._monotonic_s() + _CHUNK_S
         self._bytes = 0
         self._place_blocks()
-        messages, placed = self._messages, self._placed
-        if self._offset_ns is None and messages:
+        if self._offset_ns is None and self._messages:
             self._begin_clock()
+        self._add_events()
+        messages, placed = self._messages, self._placed
         self._messages, self._placed = [], []
         if self.full:
             messages = [it for it in messages if it.time_us <= self._last_us]
@@ -285,7 +302,7 @@ class Recorder:
         offset_ns = self._offset_ns = int(self._least_ns)
         told = {
             "device_time": "publish_time of every message, in ns since the board's reset",
-            "log_time_minus_publish_time_ns": str(offset_ns),
+            OFFSET: str(offset_ns),
         }
         self._queue.put(lambda: self._file.add_metadata(CLOCK_METADATA, told))
 
@@ -293,6 +310,8 @@ class Recorder:
         while (job := self._queue.get()) is not None:
             try:
                 job()
+            except OSError as error:
+                self._error = self._error or cannot_write(self.path, error)
             except Exception as error:
                 self._error = self._error or error
 

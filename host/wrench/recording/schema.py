@@ -7,6 +7,7 @@ names of those that are set and the bits.
 
 The waveform becomes a message for each sample, `Sample`, and one for each frame that brought some,
 `Block`. Those two have a fixed layout in the file, so that they are written and read as arrays.
+An event becomes a second message besides its own: a `foxglove.Log`, which log panels list.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 from wrench.link import Frame
 from wrench.readout import Losses, named_bits
@@ -29,6 +30,7 @@ ENCODING = "protobuf"
 WAVEFORM_TOPIC = "/waveform"
 BLOCKS_TOPIC = "/waveform_blocks"
 LOSSES_TOPIC = "/losses"
+LOG_TOPIC = "/event_log"
 MESSAGE_OPCODE = 5
 MESSAGE_HEAD_BYTES = 9  # opcode and length, before what the length counts
 
@@ -55,6 +57,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "FAULTS": wire.FAULTS,
     "EVENTS": wire.EVENTS,
     "REASONS": wire.REASONS,
+}
+_INFO, _WARNING, _ERROR = 2, 3, 4
+_LEVELS = {
+    "trip": _ERROR,
+    "exception": _ERROR,
+    "alarm": _WARNING,
+    "limit": _WARNING,
+    "samples lost": _WARNING,
+    "stray bytes": _WARNING,
 }
 # What an event's detail numbers.
 _DETAILS: dict[str, tuple[str, ...]] = {
@@ -142,6 +153,66 @@ class FixedType:
         """One message, its values in the order of the fields."""
         pairs = zip(self._tags, values, strict=True)
         return self._payload.pack(*(part for pair in pairs for part in pair))
+
+
+class LogType:
+    """Events as Foxglove's `foxglove.Log`: time, level, text, and the board's name."""
+
+    topic = LOG_TOPIC
+    name = "foxglove.Log"
+    units: dict[str, str] = {}  # noqa: RUF012  (as of the other types)
+
+    def __init__(self) -> None:
+        stamp = descriptor_pb2.FileDescriptorProto.FromString(
+            timestamp_pb2.DESCRIPTOR.serialized_pb
+        )
+        file = descriptor_pb2.FileDescriptorProto(
+            name="foxglove/Log.proto",
+            package="foxglove",
+            syntax="proto3",
+            dependency=[stamp.name],
+        )
+        message = file.message_type.add(name="Log")
+        levels = message.enum_type.add(name="Level")
+        for number, level in enumerate(("UNKNOWN", "DEBUG", "INFO", "WARNING", "ERROR", "FATAL")):
+            levels.value.add(name=level, number=number)
+        for number, (name, type_, type_name) in enumerate(
+            [
+                ("timestamp", _Proto.TYPE_MESSAGE, ".google.protobuf.Timestamp"),
+                ("level", _Proto.TYPE_ENUM, ".foxglove.Log.Level"),
+                ("message", _Proto.TYPE_STRING, None),
+                ("name", _Proto.TYPE_STRING, None),
+                ("file", _Proto.TYPE_STRING, None),
+                ("line", _Proto.TYPE_FIXED32, None),
+            ],
+            1,
+        ):
+            field = message.field.add(
+                name=name, number=number, label=_Proto.LABEL_OPTIONAL, type_name=type_name
+            )
+            field.type = cast(Any, type_)
+        self.schema = descriptor_pb2.FileDescriptorSet(file=[stamp, file]).SerializeToString()
+        pool = descriptor_pool.DescriptorPool()
+        pool.Add(stamp)
+        pool.Add(file)
+        self._message = message_factory.GetMessageClass(pool.FindMessageTypeByName(self.name))
+
+    def encode(self, event: Frame, log_time_ns: int, board: str) -> bytes:
+        """The message of the frame `event`."""
+        code, detail = event["code"], event["detail"]
+        seconds, nanos = divmod(log_time_ns, 1_000_000_000)
+        made = self._message(
+            timestamp={"seconds": seconds, "nanos": nanos},
+            level=_LEVELS.get(code, _INFO),
+            message=event_text(code, event_detail(code, detail) or str(detail), event["value"]),
+            name=board,
+        )
+        return made.SerializeToString()
+
+
+def event_text(name: str, detail: str, value: float | None) -> str:
+    """An event in a line."""
+    return f"{name}: {detail}" + ("" if value is None else f", {value:g}")
 
 
 def losses_message(device_time_us: int, losses: Losses) -> bytes:
@@ -289,6 +360,13 @@ LOSSES = FixedType(
         ("frames_broken", _Proto.TYPE_FIXED32, "since the recording began"),
     ],
 )
-TYPES: tuple[FrameType | FixedType, ...] = (*FRAMES.values(), SAMPLE, BLOCK, LOSSES)
+LOG = LogType()
+TYPES: tuple[FrameType | FixedType | LogType, ...] = (
+    *FRAMES.values(),
+    SAMPLE,
+    BLOCK,
+    LOSSES,
+    LOG,
+)
 CHANNELS: dict[str, int] = {type_.topic: number for number, type_ in enumerate(TYPES, 1)}
 """Number of each topic's channel, and of its schema, in every recording."""

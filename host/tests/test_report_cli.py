@@ -108,7 +108,7 @@ def test_a_poor_recording_is_reported_for_what_it_is(here: Path, make, says: str
         (["garbage.npz"], "fetch it again"),
         (["garbage.mcap"], "give a file that `wrench record` has made"),
         (["empty.mcap"], "record again"),
-        (["damaged.mcap"], "nothing of damaged.mcap can be read"),
+        (["damaged.mcap"], "damaged.mcap was cut before anything was recorded"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing_behind(

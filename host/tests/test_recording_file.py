@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcap.data_stream import ReadDataStream
 from mcap.reader import make_reader
-from mcap.records import Chunk, Message
+from mcap.records import Chunk, Message, MessageIndex
 from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap_protobuf.decoder import DecoderFactory
 from scripted_board import data_frame
@@ -242,7 +242,12 @@ def test_an_event_is_a_line_in_a_log_panel_too(tmp_path: Path) -> None:
         values = {"code": wire.EVENTS.index(name), "detail": detail, "value": value}
         for frame in decoder.feed(data_frame("event", n, 1_000_000 * n, **values)):
             recorder.take(frame, decoder)
+    for frame in decoder.feed(data_frame("status", 2, 1_500_000)):
+        recorder.take(frame, decoder)
     recorder.close()
+    with recorder.path.open("rb") as file:
+        times = [it.log_time for it in StreamReader(file).records if isinstance(it, Message)]
+    assert times == sorted(times)
     found = [(m, it) for topic, m, it in read_strictly(recorder.path) if topic == "/event_log"]
     assert [it.message for _, it in found] == ["run: 0", "trip: stall, 12"]
     assert [it.Level.Name(it.level) for _, it in found] == ["INFO", "ERROR"]
@@ -344,7 +349,22 @@ def chunks_of(path: Path) -> list[tuple[int, int, int]]:
     return result
 
 
-@settings(max_examples=40, deadline=None)
+def indexes_told(path: Path) -> int:
+    """How many message indexes the summary knows."""
+    with path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    return sum(len(it.message_index_offsets) for it in summary.chunk_indexes)
+
+
+def indexes_in(path: Path) -> int:
+    """How many there are."""
+    with path.open("rb") as file:
+        records = StreamReader(file, emit_chunks=True).records
+        return sum(isinstance(it, MessageIndex) for it in records)
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_file_cut_anywhere_is_read_to_its_last_whole_chunk(
     whole: Path, chunks: list[tuple[int, int, int]], samples: Waveform, data: st.DataObject
@@ -370,6 +390,7 @@ def test_a_file_cut_anywhere_is_read_to_its_last_whole_chunk(
     done = recover(cut)
     assert done.chunks == len(there)
     assert counted_strictly(cut) == sum(there)
+    assert indexes_told(cut) == indexes_in(cut)
     with Recording(cut) as recording:
         assert recording.is_complete
         assert not recording.problems
@@ -389,7 +410,7 @@ def test_a_file_cut_before_its_first_chunk_says_so(
             read(cut)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_byte_damaged_anywhere_costs_a_chunk_at_most(
     whole: Path, chunks: list[tuple[int, int, int]], samples: Waveform, data: st.DataObject

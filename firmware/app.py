@@ -153,7 +153,7 @@ class App:
         """Motor off: what must be well before anything may run. Faults latch; the loop tells them.
         It ends when the first window of settled features closes.
         """
-        self._cause = cause
+        self._who = self._identity(cause)
         governor = self.governor
         governor.self_test_begins()
         self.journal.log(wire.EVENT_BOOT, cause, self.boot)
@@ -209,11 +209,14 @@ class App:
 
     def greet(self):
         """Say who this is."""
+        self.telemetry.greeting(self._who)
+
+    def _identity(self, cause):
         board = self.board
-        self.telemetry.greeting(
+        return (
             wire.VERSION,
             _image(),
-            self._cause,
+            cause,
             wire.SCHEMA_HASH,
             board.BOARD_HASH,
             _build("FIRMWARE_HASH", 0),

@@ -2,8 +2,6 @@
 nothing and is counted.
 """
 
-import struct
-
 import micropython
 from micropython import const
 
@@ -29,6 +27,11 @@ NOTHING_THERE = const(15)
 NOT_HURRIED = const(16)
 NOT_KEPT = const(17)
 
+_B = const(0x42)
+_H = const(0x48)
+_Q = const(0x51)
+_SIGNED = const(0x69)
+
 
 class Commands:
     """Reads commands from a link and hands them to `handle(kind, arguments)`, which returns a
@@ -47,6 +50,14 @@ class Commands:
         self._too_long = False
         self.bad_frames = 0
         self.stray_bytes = 0
+        # By kind: the format's codes, and a list for the values, which `struct` would make anew for
+        # each command; nothing is collected while the motor turns.
+        self._codes = {}
+        self._values = {}
+        for kind in wire.FORMATS:
+            if kind >= wire.HELLO:
+                self._codes[kind] = wire.FORMATS[kind][0][1:].encode()
+                self._values[kind] = [0] * len(self._codes[kind])
 
     @micropython.native
     def poll(self):
@@ -103,9 +114,31 @@ class Commands:
         elif layout[1] != length:
             reason = WRONG_LENGTH
         else:
-            arguments = ()
-            if length:
-                arguments = struct.unpack_from(layout[0], frame, wire.COMMAND_HEAD_BYTES)
-            reason = self._handle(kind, arguments)
+            reason = self._handle(kind, self._unpacked(kind))
         if kind != wire.HEARTBEAT or reason != DONE:
             self._telemetry.reply(kind, reason, sequence)
+
+    @micropython.native
+    def _unpacked(self, kind):
+        """The fields of the command in the frame, little-endian: B, H, I, Q, and i with a sign."""
+        frame = self._frame
+        codes = self._codes[kind]
+        values = self._values[kind]
+        at = wire.COMMAND_HEAD_BYTES
+        for i in range(len(codes)):
+            code = codes[i]
+            size = 1
+            if code == _H:
+                size = 2
+            elif code == _Q:
+                size = 8
+            elif code != _B:
+                size = 4
+            value = 0
+            at += size
+            for k in range(1, size + 1):
+                value = value << 8 | frame[at - k]
+            if code == _SIGNED and value >> 31:
+                value -= 1 << 32
+            values[i] = value
+        return values

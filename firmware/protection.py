@@ -122,6 +122,7 @@ _SHIFT = const(0x3FFFFFFE)
 _MASK = 0x7FFFFFFF
 _BEYOND = 0x7FFFFFF0
 _NEVER = 0x7FFFFFEF
+_NEVER_UNSHIFTED = const(0x3FFFFFF1)
 
 # What all rows share, and what comes out:
 _ALARMS = const(0)
@@ -133,6 +134,10 @@ _BROKEN_FROM = const(5)
 _WINDOWS = const(6)
 _EXCESS = const(7)
 _OUT_WORDS = const(21)
+
+# What `levels` gives: those in force, the delay, those of the board file.
+_TOLD_DELAY = const(3)
+_TOLD_BOARD = const(4)
 
 # How far below a level a quantity must fall that has no hysteresis in the board file.
 _HYSTERESIS_SHARE = const(16)
@@ -272,6 +277,7 @@ class Protection:
         self._change = bytearray()  # one bit for each level that may be changed
         self._add_rows(board)
         self._board = array.array("i", self._levels)
+        self._told = [0] * 7
         out = array.array("i", [INSIDE] * _OUT_WORDS)
         out[_ALARMS] = 0
         out[_LIMITING] = 0
@@ -663,13 +669,18 @@ class Protection:
     def levels(self, fault):
         """Alarm, limit and trip in force, the delay of the trip in ms, and the three levels of the
         board file; ABSENT for a level that is not there. None without such a protection.
+
+        It is the same list at every call: nothing is collected while the motor turns.
         """
         delay_ms = self._delay_ms(fault)
         if delay_ms < 0:
             return None
-        now = [self._told(self._levels, fault, which) for which in (ALARM, LIMIT, TRIP)]
-        board = [self._told(self._board, fault, which) for which in (ALARM, LIMIT, TRIP)]
-        return tuple(now + [delay_ms] + board)
+        told = self._told
+        told[_TOLD_DELAY] = delay_ms
+        for which in (ALARM, LIMIT, TRIP):
+            told[which] = self._tell(self._levels, fault, which)
+            told[_TOLD_BOARD + which] = self._tell(self._board, fault, which)
+        return told
 
     def lower(self, fault, which, value):
         """Move a level to the protective side, or back as far as the board file's; DONE or the
@@ -697,10 +708,10 @@ class Protection:
         for row in range(len(self._hysteresis)):
             mirror = self.table[row * _ROW_WORDS + _MIRROR]
             for which in (ALARM, LIMIT, TRIP):
-                code = self._levels[3 * row + which]
-                if code != self._board[3 * row + which]:
+                value = _value(self._levels, 3 * row + which, mirror)
+                if value != _value(self._board, 3 * row + which, mirror):
                     flat.append(self._key(row) + which)
-                    flat.append(_decode(code, mirror))
+                    flat.append(value)
         return flat
 
     def import_levels(self, flat):
@@ -762,12 +773,13 @@ class Protection:
                 return self.table[at + _DELAY_MS]
         return -1
 
-    def _told(self, levels, fault, which):
+    def _tell(self, levels, fault, which):
         for row in range(len(self._hysteresis)):
             at = row * _ROW_WORDS
-            code = levels[3 * row + which]
-            if self.table[at + _FAULT] == fault and code != _NEVER:
-                return _decode(code, self.table[at + _MIRROR])
+            if self.table[at + _FAULT] == fault:
+                value = _value(levels, 3 * row + which, self.table[at + _MIRROR])
+                if value >= 0:
+                    return value
         return q.ABSENT
 
 
@@ -782,3 +794,12 @@ def _code(value, mirror):
 
 def _decode(code, mirror):
     return (code - _SHIFT) ^ mirror
+
+
+@micropython.viper
+def _value(levels: ptr32, at: int, mirror: int) -> int:
+    """A level, -1 where there is none. A code is too large for an integer that costs no memory."""
+    value = int(levels[at]) - _SHIFT
+    if value == _NEVER_UNSHIFTED:
+        return -1
+    return value ^ mirror

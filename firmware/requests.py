@@ -38,6 +38,12 @@ class Requests:
 
     def __init__(self, app):
         self._app = app
+        # What is told, in lists that are there for good: nothing is collected while the motor
+        # turns, so that a question may cost no memory then.
+        self._log = [0] * 4
+        self._capture = [0] * 4
+        self._setting = [0] * 6
+        self._levels = [0] * 8
         self._handlers = {
             wire.HELLO: self._hello,
             wire.HEARTBEAT: self._heartbeat,
@@ -179,10 +185,16 @@ class Requests:
     def _read_log(self, first):
         app = self._app
         log = app.blackbox
-        buffer, at = app.telemetry.tail(wire.LOG)
-        count = log.read(first, buffer, at)
-        size = count * records.EVENT_BYTES
-        app.telemetry.answer(wire.LOG, size, log.oldest, log.newest, first, count)
+        if self._in_files_and_turning():
+            return commands.TURNING
+        telemetry = app.telemetry
+        count = log.read(first, telemetry.buffer, telemetry.tail_at(wire.LOG))
+        told = self._log
+        told[0] = log.oldest
+        told[1] = log.newest
+        told[2] = first
+        told[3] = count
+        telemetry.answer(wire.LOG, count * records.EVENT_BYTES, told)
         return commands.DONE
 
     def _read_capture(self, slot, offset):
@@ -190,11 +202,22 @@ class Requests:
         log = app.blackbox
         if slot >= log.slots:
             return commands.OUT_OF_RANGE
-        buffer, at = app.telemetry.tail(wire.CAPTURE)
-        count = log.read_capture(slot, offset, buffer, at)
-        size = log.capture_bytes(slot)
-        app.telemetry.answer(wire.CAPTURE, count, slot, log.slots, size, offset)
+        if self._in_files_and_turning():
+            return commands.TURNING
+        telemetry = app.telemetry
+        at = telemetry.tail_at(wire.CAPTURE)
+        count = log.read_capture(slot, offset, telemetry.buffer, at)
+        told = self._capture
+        told[0] = slot
+        told[1] = log.slots
+        told[2] = log.capture_bytes(slot)
+        told[3] = offset
+        telemetry.answer(wire.CAPTURE, count, told)
         return commands.DONE
+
+    def _in_files_and_turning(self):
+        """Each look into a file costs 5 kB, which is not collected before the run is over."""
+        return self._app.governor.turning and not self._app.blackbox.guarantee
 
     def _set_time(self, unix_ms):
         if not 0 < unix_ms < _LATEST_MS:
@@ -209,16 +232,14 @@ class Requests:
         if number >= len(table):
             return commands.OUT_OF_RANGE
         kept = self._app.settings
-        self._app.telemetry.answer(
-            wire.SETTING,
-            0,
-            number,
-            len(table),
-            kept.get(number),
-            kept.factory(number),
-            kept.least(number),
-            kept.most(number),
-        )
+        told = self._setting
+        told[0] = number
+        told[1] = len(table)
+        told[2] = kept.get(number)
+        told[3] = kept.factory(number)
+        told[4] = kept.least(number)
+        told[5] = kept.most(number)
+        self._app.telemetry.answer(wire.SETTING, 0, told)
         return commands.DONE
 
     def _set_setting(self, number, value):
@@ -249,7 +270,11 @@ class Requests:
         levels = app.protection.levels(fault)
         if levels is None:
             return commands.NOTHING_THERE
-        app.telemetry.answer(wire.LEVELS, 0, fault, *levels)
+        told = self._levels
+        told[0] = fault
+        for i in range(len(levels)):
+            told[1 + i] = levels[i]
+        app.telemetry.answer(wire.LEVELS, 0, told)
         return commands.DONE
 
     def _set_level(self, fault, which, value):

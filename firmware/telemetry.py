@@ -20,7 +20,7 @@ class Telemetry:
 
     def __init__(self, link):
         self._link = link
-        self._frame = bytearray(wire.MAX_DATA_BYTES)
+        self.buffer = self._frame = bytearray(wire.MAX_DATA_BYTES)
         self._coded = bytearray(wire.MAX_DATA_BYTES + wire.MAX_DATA_BYTES // 254 + 2)
         self._sequence = 0
         self.dropped_frames = 0
@@ -44,9 +44,9 @@ class Telemetry:
         if not self._link.write(self._coded, length):
             self.dropped_frames += 1
 
-    def greeting(self, *fields):
+    def greeting(self, fields):
         """Who this is; `fields` in the order of `wire.GREETING`."""
-        self.answer(wire.GREETING, 0, *fields)
+        self.answer(wire.GREETING, 0, fields)
 
     @micropython.native
     def status(
@@ -116,13 +116,11 @@ class Telemetry:
         framing.copy(samples, 6 * first, self._frame, at, 6 * count)
         self._finish(wire.WAVEFORM, 6 * count)
 
-    def tail(self, kind):
-        """Where the bytes that follow the fields of a frame of this kind go: a buffer and an
-        offset.
-        """
-        return self._frame, wire.DATA_HEAD_BYTES + wire.FORMATS[kind][1]
+    def tail_at(self, kind):
+        """Where in `buffer` the bytes go that follow the fields of a frame of this kind."""
+        return wire.DATA_HEAD_BYTES + wire.FORMATS[kind][1]
 
-    def answer(self, kind, tail_bytes, *fields):
-        """A frame of `fields`, with a tail that has been put at `tail` before."""
+    def answer(self, kind, tail_bytes, fields):
+        """A frame of `fields`, a list or tuple, with a tail that has been put at `tail` before."""
         struct.pack_into(wire.FORMATS[kind][0], self._frame, wire.DATA_HEAD_BYTES, *fields)
         self._finish(kind, tail_bytes)

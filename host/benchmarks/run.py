@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import controller
+import sharing
 from figure import Figure
 from host_tools import host_tools
 
@@ -214,6 +215,7 @@ def main() -> None:
     take(host_tools(content))
     take(determinism(content))
     take(losses(content, arguments.minutes))
+    take(sharing.figures())
     if not arguments.no_image:
         take(image())
     output = Path("build/bench.json")

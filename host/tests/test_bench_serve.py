@@ -3,113 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from own_cache import link_cache
+from served_bench import (
+    CONSOLE_ONLY,
+    OPERATES,
+    PATIENCE_S,
+    WRENCH,
+    Up,
+    alive,
+    cache_with_flashed_board,
+    wait_until,
+    wrench,
+)
 
 from wrench import operation
 from wrench.bench import registry
-from wrench.bench.flash_file import FlashFile
-from wrench.cli import main
 from wrench.errors import PortError
 from wrench.install import enter_maintenance
 from wrench.link import Link
+from wrench.sharing import let_go
+from wrench.tcp_port import TcpPort
 from wrench.transport import BoardConnection, choose
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 
-PATIENCE_S = 40.0
-"""For what takes a second on a computer that does nothing else."""
-
-WRENCH = [sys.executable, "-c", "from wrench.cli import main; main()"]
 MPREMOTE = [sys.executable, "-m", "mpremote", "connect"]
-OPERATES, CONSOLE_ONLY = "the board operates", "the board shows its console"
 
 
-class Up:
-    """`wrench bench up` in a process of its own, and what it has printed."""
+def alone(up: Up) -> TcpPort:
+    """The link, opened as a program does that shares it with nobody."""
+    url = up.wait_for("link     socket").split()[1]
+    let_go(url)
+    opened: list[TcpPort] = []
 
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [*WRENCH, "bench", "up", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.said: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+    def tried() -> bool:
+        """The bench sees a moment later that the last one has gone."""
+        with contextlib.suppress(PortError):
+            opened.append(TcpPort(url))
+        return bool(opened)
 
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.said.append(line.rstrip())
-
-    def wait_for(self, text: str, since: int = 0) -> str:
-        """The first line with that text."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            for line in self.said[since:]:
-                if text in line:
-                    return line
-            if not self._reader.is_alive():
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"{text!r} was not said:\n" + "\n".join(self.said))
-
-    def children(self) -> list[int]:
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-        )
-        pairs = [line.split() for line in listed.stdout.splitlines()]
-        return [int(pid) for pid, parent in pairs if int(parent) == self.process.pid]
-
-    def end(self, number: int = signal.SIGINT) -> int:
-        """Its exit code after that signal."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            code = self.process.wait(PATIENCE_S)
-        finally:
-            self.process.kill()
-        self._reader.join(PATIENCE_S)
-        return code
-
-
-@dataclass
-class Told:
-    """How a command ended and what it printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def wrench(*arguments: str) -> Told:
-    """A command as `wrench` runs it, without the time that another Python takes to start."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.setattr(sys, "argv", ["wrench", *arguments])
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-    return Told(code, out.getvalue(), err.getvalue())
+    assert wait_until(tried)
+    return opened[0]
 
 
 def mpremote(*arguments: str) -> str:
@@ -120,30 +62,11 @@ def mpremote(*arguments: str) -> str:
     return done.stdout
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> bool:
-    until = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory, flashed_flash: bytes) -> Iterator[Path]:
     """A cache in which the board is flashed."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = link_cache(tmp_path_factory.mktemp("served") / "cache", patch)
-        with FlashFile("pico-adxl345") as file:
-            file.save(flashed_flash)
+    folder = tmp_path_factory.mktemp("served") / "cache"
+    with cache_with_flashed_board(folder, flashed_flash):
         yield folder
 
 
@@ -177,14 +100,13 @@ def test_status_tells_who_the_board_is(up: Up) -> None:
 
 
 def test_a_port_in_use_is_refused_and_its_user_is_not_disturbed(up: Up) -> None:
-    connection = BoardConnection()
-    first = connection.open_link()
+    first = alone(up)
     link = Link(first)
     link.hello()
     refused = wrench("status", "--port", up.wait_for("link     socket").split()[1])
     assert refused.returncode == PortError.exit_code
     assert "in use by another program" in refused.stderr
-    assert operation.status(link)["mode"] in ("self-test", "idle")
+    assert link.status()["mode"] in ("self-test", "idle")
     first.close()
 
 
@@ -219,7 +141,7 @@ def test_a_killed_owner_of_a_run_leaves_a_motor_that_stops(up: Up) -> None:
 def _mode() -> str:
     port = BoardConnection().open_link()
     try:
-        return operation.status(Link(port))["mode"]
+        return Link(port).status()["mode"]
     finally:
         port.close()
 
@@ -237,10 +159,9 @@ def test_ctrl_c_ends_a_run_in_order(up: Up) -> None:
 
 
 def test_closing_the_port_of_a_run_stops_the_motor_before_anything_else_can_happen(up: Up) -> None:
-    del up
-    port = BoardConnection().open_link()
+    port = alone(up)
     link = Link(port)
-    operation._start(link, 300)
+    operation.start(link, 300)
     port.close()
     assert _mode() == "tripped"
     assert wrench("reset").returncode == 0

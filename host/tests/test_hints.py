@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from wrench.hints import FAULT_HINTS, LIMIT_HINTS, Hint, fault_hint, limit_hint
+from wrench.hints import (
+    FAULT_HINTS,
+    LIMIT_HINTS,
+    REASON_HINTS,
+    Hint,
+    fault_hint,
+    limit_hint,
+    reason_hint,
+)
 from wrench_firmware import wire
 
 ALL = [*FAULT_HINTS.items(), *LIMIT_HINTS.items()]
@@ -13,6 +21,7 @@ ALL = [*FAULT_HINTS.items(), *LIMIT_HINTS.items()]
 def test_there_is_a_hint_for_every_name_of_the_wire_in_its_order() -> None:
     assert tuple(FAULT_HINTS) == wire.FAULTS
     assert tuple(LIMIT_HINTS) == wire.LIMITS
+    assert tuple(REASON_HINTS) == wire.REASONS
 
 
 @pytest.mark.parametrize(("name", "hint"), ALL)
@@ -37,3 +46,11 @@ def test_hints_are_found_by_name() -> None:
         fault_hint("gremlins")
     with pytest.raises(KeyError):
         limit_hint("e-stop")
+
+
+@pytest.mark.parametrize("reason", wire.REASONS)
+def test_what_to_do_about_a_refusal_ends_its_sentence(reason: str) -> None:
+    hint = reason_hint(reason)
+    assert hint[0].islower()
+    assert not hint.endswith(".")
+    assert hint != reason

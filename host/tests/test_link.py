@@ -19,6 +19,7 @@ from micropython_vm import Vm
 from numpy.typing import NDArray
 from scripted_board import KINDS, ScriptedBoard, coded, data_frame
 
+from wrench import link as link_module
 from wrench.blackbox import Event
 from wrench.errors import LinkError, RefusedError
 from wrench.link import HEARTBEAT_US, Decoder, Frame, Link, encode
@@ -434,7 +435,11 @@ def test_no_reply_is_told(board: ScriptedBoard, link: Link) -> None:
     assert not isinstance(error.value, RefusedError)
 
 
-def test_no_reply_is_told_while_telemetry_goes_on(board: ScriptedBoard, link: Link) -> None:
+def test_no_reply_is_told_while_telemetry_goes_on(
+    board: ScriptedBoard, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "_CATCH_UP_S", 0.0)
+
     def a_status_every_40_ms() -> None:
         board.time_us += 40 * MS
         board.send("status")
@@ -790,3 +795,104 @@ def test_a_refused_change_of_speed_does_not_disown_the_run(
         link.run(60_000)
     pass_time(board, link, STATUS_TIMES)
     assert board.commands("heartbeat") != []
+
+
+# ---- what is now, and what was -------------------------------------------------------------------
+
+
+def test_how_it_stands_is_not_told_by_what_waited(board: ScriptedBoard, link: Link) -> None:
+    for mode in ("tripped", "tripped"):
+        board.send("status", mode=wire.MODES.index(mode))
+        board.send("event")
+    assert link.receive(1.0) is not None
+
+    def answer(name: str, sequence: int) -> None:
+        board.send("status", mode=wire.MODES.index("tripped"))
+        board.agree(name, sequence)
+        board.send("features")
+        board.send("status", mode=wire.MODES.index("idle"))
+        board.send("status", mode=wire.MODES.index("starting"))
+
+    board.answer = answer
+    assert link.status()["mode"] == "idle"
+    left = [link.receive(0.0) for _ in range(6)]
+    names = [(frame.name, frame.values.get("mode")) for frame in left if frame]
+    assert names == [
+        ("event", None),
+        ("event", None),
+        ("features", None),
+        ("status", "starting"),
+    ]
+
+
+def test_a_board_that_falls_silent_is_told(board: ScriptedBoard, link: Link) -> None:
+    assert board.goes_on is None
+    with pytest.raises(LinkError, match="sent nothing for"):
+        link.status()
+
+
+def test_an_answer_that_waited_is_not_taken_for_a_new_one(board: ScriptedBoard, link: Link) -> None:
+    board.send("event")
+    board.send("levels", protection=1, trip=4000)
+    assert link.receive(1.0) is not None
+
+    def answer(name: str, sequence: int) -> None:
+        if len(board.commands("get_levels")) > 1:
+            board.send("levels", protection=1, trip=3500)
+        board.reply(name, sequence)
+
+    board.answer = answer
+    assert link.levels("vibration")["trip"] == 3500
+
+
+def test_who_has_read_nothing_for_a_minute_still_hears_the_answer(
+    board: ScriptedBoard, link: Link
+) -> None:
+    def a_status() -> None:
+        board.time_us += 40 * MS
+        board.send("status")
+
+    for _ in range(1500):
+        a_status()
+    link.stop()
+    assert len(board.commands("stop")) == 1, "said once"
+    for _ in range(1500):
+        a_status()
+    board.goes_on = a_status
+    assert link.status().time_us == board.time_us
+
+
+def test_a_stop_whose_answer_gets_lost_is_said_again(
+    board: ScriptedBoard, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "_CATCH_UP_S", 0.0)
+
+    def answer(name: str, sequence: int) -> None:
+        if len(board.commands("stop")) == 3:
+            board.reply(name, sequence)
+
+    def go_on() -> None:
+        board.time_us += 40 * MS
+        board.send("status")
+
+    board.answer, board.goes_on = answer, go_on
+    link.stop()
+    assert len(board.commands("stop")) == 3
+    with pytest.raises(LinkError, match="did not answer 'stop'"):
+        link.stop()
+
+
+def test_commands_are_numbered_within_the_range_of_the_port(board: ScriptedBoard) -> None:
+    numbers: list[int] = []
+
+    def answer(name: str, sequence: int) -> None:
+        numbers.append(sequence)
+        board.reply(name, sequence)
+
+    board.answer = answer
+    vars(board)["sequences"] = range(0x300, 0x304)
+    link = Link(board)
+    for number in range(6):
+        link.command("get_setting", number)
+    assert set(numbers) == set(range(0x300, 0x304))
+    assert all(a != b for a, b in itertools.pairwise(numbers))

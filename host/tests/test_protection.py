@@ -628,15 +628,15 @@ CHANGEABLE = {
 
 def test_the_levels_are_told_with_the_board_s() -> None:
     watch = Watch()
-    assert watch.protection.levels(wire.FAULTS.index("vibration")) == (
+    assert tuple(watch.protection.levels(wire.FAULTS.index("vibration"))) == (
         *(1200, 1800, 4500, 300),
         *(1200, 1800, 4500),
     )
     assert watch.lower("vibration", "limit", 1500) == protection.DONE
-    assert watch.protection.levels(1) == (1200, 1500, 4500, 300, 1200, 1800, 4500)
+    assert tuple(watch.protection.levels(1)) == (1200, 1500, 4500, 300, 1200, 1800, 4500)
     none = q.ABSENT
-    assert watch.protection.levels(15) == (none, none, 1, 0, none, none, 1)
-    assert watch.protection.levels(11) == (11_000, 10_500, 9000, 50, 11_000, 10_500, 9000)
+    assert tuple(watch.protection.levels(15)) == (none, none, 1, 0, none, none, 1)
+    assert tuple(watch.protection.levels(11)) == (11_000, 10_500, 9000, 50, 11_000, 10_500, 9000)
     for unknown in (0, 6, 17, 26, 29, -1, 200):
         assert watch.protection.levels(unknown) is None
 
@@ -796,7 +796,7 @@ LOWERED = [
 
 
 def all_levels(watch: Watch) -> list[Any]:
-    return [watch.protection.levels(n) for n in range(len(wire.FAULTS))]
+    return [list(watch.protection.levels(n) or ()) for n in range(len(wire.FAULTS))]
 
 
 def test_what_was_changed_comes_back_in_whatever_order() -> None:

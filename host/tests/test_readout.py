@@ -177,7 +177,7 @@ def test_a_run_waits_for_what_passes_by_itself(reason: str) -> None:
     board = ScriptedBoard()
     Hesitant(board, reason, ready_s=3.0)
     link = Link(board)
-    operation._start(link, 500)
+    operation.start(link, 500)
     assert link.owns_run
     assert 3.0e6 <= board.commands("run")[-1] < 3.2e6
 
@@ -189,13 +189,13 @@ def test_a_run_does_not_wait_for_ever_nor_for_a_person(reason: str, ready_s: flo
     board = ScriptedBoard()
     Hesitant(board, reason, ready_s)
     with pytest.raises(RefusedError, match=reason):
-        operation._start(Link(board), 500)
+        operation.start(Link(board), 500)
     assert board.time_us < 6e6
 
 
 def test_a_tripped_board_does_not_run_and_says_where_to_look() -> None:
     board = ScriptedBoard()
     fault = wire.FAULTS.index("seizure")
-    board.send("status", mode=wire.MODES.index("tripped"), fault=fault)
+    board.goes_on = lambda: board.send("status", mode=wire.MODES.index("tripped"), fault=fault)
     with pytest.raises(RunEndedError, match=r"tripped: seizure; .*`wrench status`.*`wrench reset`"):
-        operation._start(Link(board), 500)
+        operation.start(Link(board), 500)

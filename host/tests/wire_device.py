@@ -87,9 +87,9 @@ def made(name, argument):
 
 def answer(subject, kind, tail, *fields):
     """A frame with a tail, as requests make one."""
-    buffer, at = subject.tail(kind)
-    buffer[at : at + len(tail)] = tail
-    subject.answer(kind, len(tail), *fields)
+    at = subject.tail_at(kind)
+    subject.buffer[at : at + len(tail)] = tail
+    subject.answer(kind, len(tail), fields)
 
 
 def tell(calls):
@@ -107,6 +107,8 @@ def tell(calls):
             subject.lost_samples, subject.dropped_frames = given
         elif name == "answer":
             answer(subject, *arguments)
+        elif name == "greeting":
+            subject.greeting(arguments)
         else:
             for _ in range(times):
                 getattr(subject, name)(*arguments)
@@ -125,7 +127,7 @@ def hear(chunks, refusals):
     def handle(kind, arguments):
         reason = refusals.get(str(kind), commands.DONE)
         if reason == commands.DONE:
-            carried_out.append([kind, arguments])
+            carried_out.append([kind, list(arguments)])
         return reason
 
     subject = commands.Commands(link, telemetry.Telemetry(link), handle)

@@ -11,11 +11,13 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from wrench_firmware import records, wire
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _EVENT = struct.Struct(records.EVENT_FORMAT)
 _HEADER = struct.Struct(records.HEADER_FORMAT)
@@ -79,7 +81,7 @@ class Capture:
     @property
     def acceleration_g(self) -> NDArray[np.float64]:
         """The waveform in g."""
-        return self.counts.astype(np.float64) * (self.scale_ug / 1e6)
+        return self.counts.astype(float) * (self.scale_ug / 1e6)
 
 
 def decode_events(data: bytes) -> list[Event]:
@@ -129,6 +131,9 @@ def decode_capture(data: bytes) -> Capture | None:
         waveform = waveform[: len(waveform) // 6 * 6]
         end = len(waveform.rstrip(b"\xff"))
         waveform = waveform[: (end + 5) // 6 * 6]
+    # Every link reads the log's bytes here, and few ever see a waveform: only they wait for numpy.
+    import numpy as np  # noqa: PLC0415
+
     return Capture(
         slot,
         number,

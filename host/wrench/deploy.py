@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -42,15 +43,8 @@ def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Depl
     """Compile the firmware for a board; `changed` holds other texts for some of its modules, by
     their path in `firmware/`.
     """
-    sources = dict(_sources(resources.files(PACKAGE), ""))
-    sources |= changed or {}
-    del sources["wire.py"]  # `wire_format.py` is its numbers
-    _check_readable(sources)
-    sources = inlined(sources)
-    digest = hashlib.sha256()
-    for path in sorted(sources):
-        digest.update(path.encode() + b"\0" + sources[path] + b"\0")
-    firmware_hash = int.from_bytes(digest.digest()[:4], "big")
+    sources = _prepared(changed)
+    firmware_hash = _hash(sources)
     start, loader = sources.pop("main.py"), sources.pop("loader.py")
     pack, index = _pack(sources)
     build = f"FIRMWARE_HASH = {firmware_hash:#010x}\nGIT_HASH = {_git_hash()!r}\n"
@@ -65,6 +59,28 @@ def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Depl
         for path, text in texts.items()
     }
     return Deployment({**files, "/lib/wrench.pack": pack, "/main.py": start}, firmware_hash)
+
+
+@cache
+def current_firmware_hash() -> int:
+    """The hash that a board greets with when it has the firmware of this wrench."""
+    return _hash(_prepared())
+
+
+def _prepared(changed: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """The texts of all modules as they are compiled."""
+    sources = dict(_sources(resources.files(PACKAGE), ""))
+    sources |= changed or {}
+    del sources["wire.py"]  # `wire_format.py` is its numbers
+    _check_readable(sources)
+    return inlined(sources)
+
+
+def _hash(sources: Mapping[str, bytes]) -> int:
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.encode() + b"\0" + sources[path] + b"\0")
+    return int.from_bytes(digest.digest()[:4], "big")
 
 
 def _check_readable(sources: Mapping[str, bytes]) -> None:

@@ -15,7 +15,9 @@
     └── ReportError            11   a report cannot be made or written
 
 Every message is one sentence that ends with what to type or do next.
-The command line prints it alone, without a traceback, and exits with the code.
+The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
+done, with 2 also where it was called in a way that it does not understand, and with 130 where it
+was interrupted.
 """
 
 
@@ -56,9 +58,14 @@ class LinkError(WrenchError):
 
 
 class RefusedError(LinkError):
-    """The board understood the command and refused it; the message carries the board's reason."""
+    """The board understood the command and refused it; `reason` is the board's, as in
+    `wire.REASONS`."""
 
     exit_code = 7
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class FlashError(WrenchError):
@@ -68,7 +75,7 @@ class FlashError(WrenchError):
 
 
 class RunEndedError(WrenchError):
-    """The board has tripped, or somebody at it has stopped the motor."""
+    """The board has tripped, or somebody else has stopped the motor."""
 
     exit_code = 9
 

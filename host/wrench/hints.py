@@ -1,7 +1,8 @@
-"""What each fault, alarm and limit means to the person in front of the machine, and where to look.
+"""What each fault, alarm and limit means to the person in front of the machine, and where to look;
+and what to do about a refusal.
 
-The keys are the names of `wire.FAULTS` and `wire.LIMITS`. An alarm has the name of the fault that
-it may become.
+The keys are the names of `wire.FAULTS`, `wire.LIMITS` and `wire.REASONS`. An alarm has the name of
+the fault that it may become.
 """
 
 from __future__ import annotations
@@ -194,6 +195,29 @@ LIMIT_HINTS: dict[str, Hint] = {
     ),
 }
 
+REASON_HINTS: dict[str, str] = {
+    "done": "nothing needs to be done",
+    "unknown command": "install matching firmware with `wrench flash`",
+    "wrong length": "install matching firmware with `wrench flash`",
+    "out of range": "give a value that the board can take",
+    "above the board's ceiling": "ask for no more than the derate cap, which `wrench limits` shows",
+    "tripped: reset first": "see why with `wrench status`, mend the cause, then `wrench reset`",
+    "the cause of the trip is still there": "see it with `wrench status`, mend it and reset again",
+    "e-stop is open": "look why it was pressed, release it and try again",
+    "motor is turning: stop first": "stop it with `wrench stop` and try again",
+    "sensor not ready": "wait a few seconds and try again; `wrench status` tells how it stands",
+    "not tripped": "there is nothing to reset",
+    "too soon after the last stop": "wait until the shaft rests and try again",
+    "less protective than the board file: hold the button at power-up first": (
+        "press the board's button, switch its power on, let go after 2 to 10 s, then ask again"
+    ),
+    "levels must rise from alarm to limit to trip": "see all three with `wrench limits`",
+    "this cannot be changed": "only the board file or the firmware sets it",
+    "nothing there": "see what this board has with `wrench status` and `wrench limits`",
+    "probation can be held back, not hurried": "let it run; each step comes by itself",
+    "the flash does not keep it": "try again, and replace the board where it stays so",
+}
+
 
 def fault_hint(name: str) -> Hint:
     """For a fault or an alarm by its name in `wire.FAULTS`; raises KeyError for another name."""
@@ -203,3 +227,9 @@ def fault_hint(name: str) -> Hint:
 def limit_hint(name: str) -> Hint:
     """For a limit by its name in `wire.LIMITS`; raises KeyError for another name."""
     return LIMIT_HINTS[name]
+
+
+def reason_hint(name: str) -> str:
+    """What to do about a refusal, by its name in `wire.REASONS`, as the end of a sentence; raises
+    KeyError for another name."""
+    return REASON_HINTS[name]

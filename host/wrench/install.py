@@ -6,14 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wrench.boards import Board, known_boards, load_board
+from wrench.boards import Board, load_board
+from wrench.bootsel import USB, Picoboot, Written, erase_all, open_pipe, write_image
+from wrench.bootsel.picoboot import FLASH_START
+from wrench.bootsel.volume import copy_image, volume_of
 from wrench.deploy import Deployment, deployment
 from wrench.errors import FlashError, LinkError, PortError, RefusedError
-from wrench.flash import FlashReport, flash, restart
+from wrench.flash import FlashReport, enter_bootsel, flash, interpreter, restart
+from wrench.fleet import board_named, look
+from wrench.image import Image, read_uf2
 from wrench.link import Frame, Link
 from wrench.transport import BoardConnection, wait_until_gone
 
 GONE_S = 3.0
+_GLANCE_BYTES = 4096
 _PROMPT, _PROMPT_S = b">>> ", 2.0
 BACK_S = 12.0
 """Wall time for a board to boot and show its ports; it takes about 1.2 s of its own time."""
@@ -21,34 +27,56 @@ BACK_S = 12.0
 
 @dataclass(frozen=True)
 class Installed:
-    """What installing did, and how the board greets since."""
+    """What installing did, and how the board greets since. `image` is None where the board's image
+    was left alone."""
 
     report: FlashReport
     greeting: Frame
+    image: Written | None = None
 
 
 def install(
     connection: BoardConnection,
     board: Board,
     *,
+    find: Callable[[], Image],
+    known: Callable[[], list[Image]] = list,
+    image_asked: bool = False,
+    erase: bool = False,
     step: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Installed:
-    """Bring a board's firmware to what this wrench carries for `board`, start it and verify it.
+    """Bring a board to what this wrench carries for `board`, start it and verify it.
 
-    A running board is put into maintenance first. `step` is told what begins, `progress` is called
-    with bytes done and bytes in all.
+    The image first, where it is asked for, or the board is in BOOTSEL, or what runs on it cannot
+    run the firmware; a board that is in BOOTSEL with one of the `known` images keeps it. A running
+    board is put into maintenance first.
+
+    Parameters:
+        find: gives the image to install.
+        known: gives the images that are left alone where nothing else is asked for.
+        image_asked: the board is to have the image that `find` gives.
+        erase: erase the whole flash chip first: files, settings and black box as well.
+        step: is told what begins.
+        progress: is called with bytes done and bytes in all.
 
     Raises:
         RefusedError: the motor turns.
         PortError: no port, a busy one, or one that does not come back.
-        FlashError: the board does not take the firmware, or does not start it.
+        FlashError: the board does not take the image or the firmware, or does not start it.
+        ImageError: there is no image.
     """
     step(f"compiling for {board.name}")
     wanted = deployment(board)
     if connection.look().link is not None:
         step("entering maintenance")
         enter_maintenance(connection)
+    written = None
+    if connection.look().boot is None:
+        _to_boot_rom(connection, image_asked or erase, step)
+    if (boot := connection.look().boot) is not None:
+        choice = _Choice(find, known, image_asked, erase)
+        written = _through_boot_rom(boot, choice, step, progress)
     console = connection.open_console(BACK_S)
     try:
         step("comparing with what the board has")
@@ -58,7 +86,88 @@ def install(
         wait_until_gone(console, GONE_S)
     finally:
         console.close()
-    return Installed(report, verify(connection, board, wanted))
+    return Installed(report, verify(connection, board, wanted), written)
+
+
+def _to_boot_rom(connection: BoardConnection, asked: bool, step: Callable[[str], None]) -> None:
+    """Have a board at its REPL enter BOOTSEL, where that is asked for or it needs another image."""
+    console = connection.open_console(BACK_S)
+    try:
+        now = interpreter(console)
+        if now.fits and not asked:
+            return
+        if not now.fits:
+            step(f"it runs {now}, on which the firmware cannot run")
+        step("entering BOOTSEL")
+        enter_bootsel(console)
+        wait_until_gone(console, GONE_S)
+    finally:
+        console.close()
+    if not connection.wait_for(lambda ports: ports.boot is not None, BACK_S):
+        raise FlashError(
+            f"{connection.title} does not come back in BOOTSEL; unplug it, hold BOOTSEL while you "
+            "plug it in, and flash again"
+        )
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which image; as the parameters of `install`."""
+
+    find: Callable[[], Image]
+    known: Callable[[], list[Image]]
+    asked: bool
+    erase: bool
+
+
+def _through_boot_rom(
+    boot: str, choice: _Choice, step: Callable[[str], None], progress: Callable[[int, int], None]
+) -> Written | None:
+    """Have a board in BOOTSEL run an image: the one it has, where that will do."""
+    try:
+        pipe = open_pipe(boot)
+    except PortError:
+        volume = volume_of(boot.removeprefix(USB)) if boot.startswith(USB) else None
+        if volume is None or choice.erase:
+            raise
+        image, content = _content(choice.find())
+        step(f"copying {image.kind} {image.version} to {volume}")
+        copy_image(content, volume, progress)
+        return Written(len(content), len(content))
+    try:
+        rom = Picoboot(pipe)
+        present = None if choice.asked else _present(rom, choice.known())
+        if present is not None and not choice.erase:
+            step(f"it has {present.kind} {present.version}")
+            rom.reboot()
+            return None
+        image, content = _content(present or choice.find())
+        if choice.erase:
+            step("erasing everything")
+            erase_all(rom, progress)
+        step(f"writing the image: {image.kind} {image.version}")
+        written = write_image(rom, content, progress)
+        rom.reboot()
+    finally:
+        pipe.close()
+    return written
+
+
+def _present(rom: Picoboot, known: list[Image]) -> Image | None:
+    """Which of the known images the board has."""
+    for image in known:
+        _, content = read_uf2(image.path)
+        begins = rom.read(FLASH_START, _GLANCE_BYTES) == content[:_GLANCE_BYTES]
+        if begins and rom.read(FLASH_START, len(content)) == content:
+            return image
+    return None
+
+
+def _content(image: Image) -> tuple[Image, bytes]:
+    base, content = read_uf2(image.path)
+    if base != FLASH_START:
+        raise FlashError(f"{image.path} does not begin where flash does; choose another --image")
+    return image, content
 
 
 def enter_maintenance(connection: BoardConnection) -> None:
@@ -135,17 +244,9 @@ def board_of(connection: BoardConnection, given: str | Path | None) -> Board:
         return load_board(given)
     if connection.board is not None:
         return load_board(Path(connection.board))
-    if connection.look().link is not None:
-        port = connection.open_link()
-        try:
-            name = Link(port).hello()["board_name"].decode(errors="replace")
-        except LinkError:
-            name = ""
-        finally:
-            port.close()
-        for path in known_boards():
-            if name and path.stem[:24] == name:
-                return load_board(path)
+    board = board_named(look(connection.look()).board_name)
+    if board is not None:
+        return board
     raise FlashError(
         "this board does not say how it is wired; name its file with --board "
         "(`wrench boards list` shows those known)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,13 +14,18 @@ from cobs import cobs
 
 from wrench.blackbox import Capture, Event, decode_capture, decode_events
 from wrench.errors import LinkError, RefusedError
+from wrench.framing import enclose
+from wrench.hints import reason_hint
 from wrench.transport import Port
 from wrench_firmware import wire
 
 HEARTBEAT_US = 75_000
 _REPLY_S = 3.0  # a board that is still starting answers when it is up
 _REPLY_US = 5_000_000  # of telemetry without the reply; what waits in the board's buffer is older
+_STOP_REPLY_US = 1_000_000
+_CATCH_UP_S = 1.0  # of the clock: what waits for this program has been read by then
 _BYTES_OF_NO_BOARD = 65_536
+_ALL_SEQUENCES = range(0x10000)
 _ASKED_AT_MOST = 3
 _NO_SUCH = "out of range"
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
@@ -197,8 +203,7 @@ def decode(coded: bytes) -> Frame | None:
 def encode(name: str, sequence: int, *values: int) -> bytes:
     """One command as it goes over the wire."""
     kind = _NAMES_TO_KINDS[name]
-    body = _COMMAND_HEAD.pack(kind, 0, sequence & 0xFFFF) + _LAYOUTS[kind].pack(*values)
-    return cobs.encode(body + zlib.crc32(body).to_bytes(wire.CRC_BYTES, "little")) + b"\0"
+    return enclose(_COMMAND_HEAD.pack(kind, 0, sequence & 0xFFFF) + _LAYOUTS[kind].pack(*values))
 
 
 class Link:
@@ -206,6 +211,9 @@ class Link:
 
     While `owns_run` is set, the heartbeat that keeps the run alive goes out with what comes in, on
     device time.
+
+    Commands are numbered within the port's `sequences`, where it has them: other processes that
+    share it have others, so that nobody takes another's reply for its own.
     """
 
     def __init__(self, port: Port) -> None:
@@ -213,7 +221,9 @@ class Link:
         self.decoder = Decoder()
         self.owns_run = False
         self._waiting: deque[Frame] = deque()
-        self._sequence = 0
+        self._sequences: range = getattr(port, "sequences", _ALL_SEQUENCES)
+        self._sent = 0
+        self._replied_at = 0  # how many of those waiting came before the last reply
         self._heartbeat_us = 0
 
     def receive(self, timeout_s: float) -> Frame | None:
@@ -239,33 +249,62 @@ class Link:
             "is its firmware running? `wrench flash` installs it"
         )
 
-    def command(self, name: str, *values: int) -> None:
-        """Send a command and wait for its reply; raises RefusedError with the board's reason,
-        LinkError without one.
+    def command(self, name: str, *values: int, reply_us: int = _REPLY_US) -> None:
+        """Send a command and wait for its reply, for `reply_us` of device time and what it takes to
+        read what waits; raises RefusedError with the board's reason, LinkError without one.
 
         Frames that arrive meanwhile stay queued for `receive`.
         """
         kept: list[Frame] = list(self._waiting)
         self._waiting.clear()
         sequence = self._send(name, *values)
+        sent_s = time.monotonic()
         began_us: int | None = None
         try:
             while (frame := self._next(_REPLY_S)) is not None:
                 if frame.name == "reply" and frame["command_sequence"] == sequence:
                     if frame["reason"] != "done":
-                        raise RefusedError(
-                            f"the board refuses to {name.replace('_', ' ')}: {frame['reason']}"
-                        )
+                        raise _refused(name, frame["reason"])
                     return
                 kept.append(frame)
                 began_us = frame.time_us if began_us is None else began_us
-                if frame.time_us - began_us > _REPLY_US:
+                # Of a program that has read nothing for a while, much waits that is older.
+                late = frame.time_us - began_us > reply_us
+                if late and time.monotonic() - sent_s > _CATCH_UP_S:
                     break
         finally:
+            self._replied_at = len(kept)
             self._waiting.extendleft(reversed(kept))
         raise LinkError(
             f"the board did not answer {name!r} within {_REPLY_S:g} s; "
             "unplug it and plug it in again"
+        )
+
+    def status(self, timeout_s: float = _REPLY_S) -> Frame:
+        """How the board stands now: the frame `status` that it sends next. Those on their way, or
+        waiting here, are older and are passed over; other frames stay queued for `receive`. Raises
+        LinkError."""
+        asked_at = len(self._waiting)
+        self.command("hello")
+        waiting = list(self._waiting)
+        old, new = waiting[: self._replied_at], deque(waiting[self._replied_at :])
+        # Nobody but this has asked for the greeting.
+        kept = [
+            frame
+            for at, frame in enumerate(old)
+            if frame.name != "status" and (frame.name != "greeting" or at < asked_at)
+        ]
+        self._waiting = new
+        try:
+            while (frame := self._next(timeout_s)) is not None:
+                if frame.name == "status":
+                    return frame
+                kept.append(frame)
+        finally:
+            self._waiting.extendleft(reversed(kept))
+        raise LinkError(
+            f"the board has sent nothing for {timeout_s:g} s; reset it, or flash it with "
+            "`wrench flash`"
         )
 
     def run(self, speed_permille: int) -> None:
@@ -274,9 +313,16 @@ class Link:
         self.owns_run = True
 
     def stop(self) -> None:
-        """Stop the motor."""
+        """Stop the motor. Says so again where the board's answer gets lost; raises LinkError."""
         self.owns_run = False
-        self.command("stop")
+        for left in reversed(range(_ASKED_AT_MOST)):
+            try:
+                self.command("stop", reply_us=_STOP_REPLY_US)
+            except LinkError as error:
+                if not left or isinstance(error, RefusedError):
+                    raise
+            else:
+                return
 
     def ask(self, name: str, answer: str, *values: int, **same: Any) -> Frame:
         """Send a command and return the frame `answer` that the board sends before its reply; of
@@ -285,8 +331,10 @@ class Link:
         Asks again where the board had no room for it. Raises as `command` does.
         """
         for _ in range(_ASKED_AT_MOST):
+            # What came before may answer another process, and be of an earlier time.
+            before = len(self._waiting)
             self.command(name, *values)
-            for at in reversed(range(len(self._waiting))):
+            for at in reversed(range(before, len(self._waiting))):
                 frame = self._waiting[at]
                 if frame.name == answer and same.items() <= frame.values.items():
                     del self._waiting[at]
@@ -319,7 +367,7 @@ class Link:
         try:
             slots: int = self._read_capture(0, 0)["slots"]
         except RefusedError as refusal:
-            if _NO_SUCH not in refusal.args[0]:
+            if refusal.reason != _NO_SUCH:
                 raise
             return []
         found = (self.capture(slot) for slot in range(slots))
@@ -388,9 +436,18 @@ class Link:
                 return
 
     def _send(self, name: str, *values: int) -> int:
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self.port.write(encode(name, self._sequence, *values))
-        return self._sequence
+        self._sent += 1
+        sequence = self._sequences[self._sent % len(self._sequences)]
+        self.port.write(encode(name, sequence, *values))
+        return sequence
+
+
+def _refused(name: str, reason: str) -> RefusedError:
+    try:
+        remedy = f"; {reason_hint(reason)}"
+    except KeyError:
+        remedy = ""
+    return RefusedError(f"the board refuses to {name.replace('_', ' ')}: {reason}{remedy}", reason)
 
 
 def _check_version(greeting: Frame) -> None:

@@ -1,4 +1,4 @@
-"""Operating a board over its link: waiting for its state, and a run that this program owns."""
+"""Operating a board over its link: what it sends, and a run that this program owns."""
 
 from __future__ import annotations
 
@@ -42,61 +42,40 @@ def statuses(
             yield frame
 
 
-def status(link: Link) -> Frame:
-    """The board's state now. Raises LinkError."""
-    return next(statuses(link))
+def start(link: Link, speed_permille: int) -> None:
+    """Start the motor, or change the speed of its run, and own the run.
 
-
-def run(
-    link: Link,
-    speed_permille: int,
-    *,
-    duration_s: float | None = None,
-    ended: Callable[[], bool] = lambda: False,
-    show: Callable[[Frame], None] = lambda status: None,
-) -> None:
-    """Run the motor, own the run, and stop it: after `duration_s` of device time, or once `ended`
-    says so. `show` is given a status frame a second.
-
-    Raises:
-        RefusedError: the board does not start.
-        RunEndedError: it has tripped, or somebody at the board has stopped it.
-        LinkError, PortError: the link is lost; the board stops by itself then.
+    A board that has just booted tests itself before it lets run, and a motor that has just stopped
+    has to rest: waits some seconds for both. Raises RefusedError, RunEndedError where the board is
+    tripped, LinkError.
     """
-    _start(link, speed_permille)
-    try:
-        _attend(link, duration_s, ended, show)
-    finally:
-        if link.owns_run:
-            link.stop()
-
-
-def _start(link: Link, speed_permille: int) -> None:
-    """A board that has just booted tests itself before it lets run, and a motor that has just
-    stopped has to rest."""
     refused_us: int | None = None
-    for frame in statuses(link):
-        if frame["mode"] == "tripped":
-            raise _tripped(frame)
+    while True:
+        now = link.status()
+        if now["mode"] == "tripped":
+            raise _tripped(now)
         try:
             link.run(speed_permille)
         except RefusedError as error:
             if refused_us is None:
-                refused_us = frame.time_us
-            waited_s = (frame.time_us - refused_us) / _SECOND_US
-            passes = any(reason in error.args[0] for reason in _NOT_YET)
-            if not passes or waited_s > _SETTLING_S:
+                refused_us = now.time_us
+            waited_s = (now.time_us - refused_us) / _SECOND_US
+            if error.reason not in _NOT_YET or waited_s > _SETTLING_S:
                 raise
         else:
             return
 
 
-def _attend(
+def attend(
     link: Link,
-    duration_s: float | None,
-    ended: Callable[[], bool],
-    show: Callable[[Frame], None],
+    duration_s: float | None = None,
+    ended: Callable[[], bool] = lambda: False,
+    show: Callable[[Frame], None] = lambda status: None,
 ) -> None:
+    """Keep a run alive that this link owns, for `duration_s` of device time or until `ended` says
+    so. `show` is given a status frame a second. Raises RunEndedError where it ends otherwise,
+    LinkError.
+    """
     first_us: int | None = None
     turning = False
     shown_us = 0
@@ -116,7 +95,8 @@ def _attend(
         if frame.time_us < first_us or (late and frame["mode"] not in _TURNING):
             link.owns_run = False
             raise RunEndedError(
-                "the run was ended at the board, or by its reset; start another with `wrench run`"
+                "the run was ended by another command, at the board, or by its reset; start "
+                "another with `wrench run`"
             )
         if frame.time_us >= shown_us:
             shown_us = frame.time_us + _SECOND_US

@@ -1,9 +1,16 @@
-"""Ports: what a link or a REPL is spoken over, and how a board's two serial functions are found."""
+"""Ports: what a link or a REPL is spoken over, and how a board's two serial functions are found.
+
+A board's link is shared with every other `wrench` process (`wrench.sharing`); its console is not.
+"""
 
 from __future__ import annotations
 
 import errno
+import fnmatch
+import glob
 import os
+import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 import serial
 from serial.tools import list_ports
 
+from wrench import bootsel, sharing
 from wrench.bench import registry
 from wrench.errors import PortError
 from wrench.tcp_port import TcpPort
@@ -20,6 +28,9 @@ from wrench.tcp_port import TcpPort
 _VENDOR, _PRODUCT = 0x2E8A, 0x0005
 _LOOK_EVERY_S = 0.05
 _STARTING_S, _SHORTLY_S = 5.0, 2.0
+_WRITE_S = 5.0
+_LOCATION = re.compile(r"\d+-\d+(\.\d+)*")
+_DEVICE_ON_WINDOWS = re.compile(r"COM\d+", re.IGNORECASE)
 _T = TypeVar("_T")
 
 
@@ -45,6 +56,8 @@ class BoardPorts:
 
     `key` stays the same while ports vanish and come back; it is empty for a port that belongs to
     nothing known. `board` is the path of the board's file where the bench tells it.
+    `serial_number` and `location` are those of USB, such as "e6614c311b7e6f35" and "1-1.2". `boot`
+    is the way to the board's boot ROM (`wrench.bootsel`); None while it is not in BOOTSEL.
     """
 
     title: str
@@ -52,6 +65,9 @@ class BoardPorts:
     link: str | None
     key: str = ""
     board: str | None = None
+    serial_number: str | None = None
+    location: str | None = None
+    boot: str | None = None
 
 
 def attached() -> list[BoardPorts]:
@@ -60,37 +76,52 @@ def attached() -> list[BoardPorts]:
 
 
 def choose(port: str | None) -> BoardPorts:
-    """The board that `port` belongs to; with None, the only one attached.
+    """The board that `port` means; with None, the only one attached.
 
-    A port that belongs to no board is taken as both its console and its link. Raises PortError
-    where None could mean none or several.
+    `port` is the name of either of a board's serial devices, a pattern that fits the devices of one
+    board alone ("/dev/ttyACM*"), a board's USB serial number or USB location ("1-1.2"), or any URL
+    of pyserial's. A device or a URL that belongs to no board is taken as both its console and its
+    link. Raises PortError where `port` could mean none, or several.
     """
     if port is None:
         return _only(attached())
-    for bench in registry.running():
-        if port in (bench.console, bench.link):
-            return _shown(bench)
-        if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
-            return _shown(bench, pty=True)
-    for board in _on_usb():
-        if _same(port, (board.console, board.link)):
-            return board
-    return BoardPorts(port, port, port)
+    if "://" in port:
+        return _of_device(port) or BoardPorts(port, port, port)
+    if glob.has_magic(port):
+        return _of_pattern(port)
+    if (board := _of_device(port)) is not None:
+        return board
+    if _names_a_device(port):
+        return BoardPorts(port, port, port)
+    return _of_usb(port)
 
 
-def open_port(url: str | None, what: str = "port") -> Port:
-    """Open a device name or any pyserial URL; raises PortError with what to do."""
-    if url is None:
-        raise PortError(
-            f"the board shows no {what}; is its firmware running? `wrench flash` installs it"
-        )
-    if url.startswith("socket://"):
-        return TcpPort(url)
-    only: dict[str, Any] = {} if "://" in url else {"exclusive": True}
+def open_port(url: str | None, what: str = "port", timeout_s: float = 1.0) -> Port:
+    """Open a device name or any pyserial URL for this process alone; raises PortError with what to
+    do. `timeout_s` is that of its reads."""
+    url = _there(url, what)
+    scheme = url.partition("://")[0].lower()
+    if scheme == "socket":
+        return TcpPort(url, timeout_s)
+    limits: dict[str, Any] = {"timeout": timeout_s, "write_timeout": _WRITE_S}
+    if scheme == "rfc2217":
+        del limits["write_timeout"]  # pyserial has none there, and says so with an exception
+    elif "://" not in url:
+        limits["exclusive"] = True
     try:
-        return SerialPort(serial.serial_for_url(url, timeout=1.0, write_timeout=5.0, **only))
+        return SerialPort(serial.serial_for_url(url, **limits))
     except (serial.SerialException, OSError, ValueError) as error:
         raise _port_error(url, error) from error
+
+
+def open_shared(url: str | None, what: str = "port") -> Port:
+    """Open a port that other `wrench` processes may have open too. Where there is no way to share
+    one here, it is opened for this process alone. Raises PortError as `open_port` does."""
+    url = _there(url, what)
+    try:
+        return sharing.connect(url)
+    except sharing.SharingError:
+        return open_port(url, what)
 
 
 class SerialPort:
@@ -181,22 +212,26 @@ class BoardConnection:
         known = self._known
         if not known.key:
             return known
-        pty = self._asked is not None and "://" not in self._asked
-        boards = [_shown(bench, pty=pty) for bench in registry.running()] + _on_usb()
-        for board in boards:
-            if board.key == known.key:
+        by_number = known.serial_number is not None and self._asked == known.serial_number
+        for board in attached():
+            # Who names a board by its number means it wherever it is plugged in; in BOOTSEL all
+            # have the same, and only the place tells.
+            here = board.location is not None and board.location == known.location
+            if board.key == known.key or here or (by_number and board.serial_number == self._asked):
                 return board
-        return replace(known, console=None, link=None)
+        return replace(known, console=None, link=None, boot=None)
 
     def open_console(self, timeout_s: float | None = None) -> Port:
-        """Open the REPL's port; waits that long for it to appear, by default as long as a board
-        takes to start. Raises PortError."""
-        return self._open(lambda ports: ports.console, "console", timeout_s)
+        """Open the REPL's port, for this process alone; waits that long for it to appear, by
+        default as long as a board takes to start. Raises PortError."""
+        if not self._known.key and self._known.console is not None:
+            sharing.let_go(self._known.console)  # it was tried as the link
+        return self._open(lambda ports: ports.console, "console", timeout_s, open_port)
 
     def open_link(self, timeout_s: float | None = None) -> Port:
-        """Open the link's port; waits that long for it to appear, by default as long as a board
-        takes to start. Raises PortError."""
-        return self._open(lambda ports: ports.link, "link", timeout_s)
+        """Open the link's port, which other `wrench` processes may have open too; waits that long
+        for it to appear, by default as long as a board takes to start. Raises PortError."""
+        return self._open(lambda ports: ports.link, "link", timeout_s, open_shared)
 
     def wait_for(self, condition: Callable[[BoardPorts], bool], timeout_s: float) -> bool:
         """Wait until the board's ports are so; False when the time is over."""
@@ -208,7 +243,11 @@ class BoardConnection:
         return True
 
     def _open(
-        self, which: Callable[[BoardPorts], str | None], what: str, timeout_s: float | None
+        self,
+        which: Callable[[BoardPorts], str | None],
+        what: str,
+        timeout_s: float | None,
+        opened: Callable[[str | None, str], Port],
     ) -> Port:
         started = time.monotonic()
         while True:
@@ -217,7 +256,7 @@ class BoardConnection:
             shows = ports.console is not None
             until = started + (timeout_s or (_SHORTLY_S if shows else _STARTING_S))
             try:
-                return open_port(which(ports), what)
+                return opened(which(ports), what)
             except PortError as error:
                 # Until the system has set a new port up, it may be there and not yet for us.
                 if time.monotonic() >= until or not self._known.key:
@@ -227,6 +266,10 @@ class BoardConnection:
     def _explained(self, ports: BoardPorts, url: str | None, error: PortError) -> PortError:
         if url is not None:
             return error
+        if ports.boot is not None:
+            return PortError(
+                f"{self.title} is in BOOTSEL; `wrench flash` installs its image and its firmware"
+            )
         if ports.console is not None:
             return PortError(
                 f"{self.title} shows its console and no link: it is in maintenance, or has no "
@@ -248,6 +291,14 @@ def wait_until_gone(port: Port, timeout_s: float) -> bool:
     return False
 
 
+def _there(url: str | None, what: str) -> str:
+    if url is None:
+        raise PortError(
+            f"the board shows no {what}; is its firmware running? `wrench flash` installs it"
+        )
+    return url
+
+
 def _only(boards: list[BoardPorts]) -> BoardPorts:
     if not boards:
         raise PortError(
@@ -255,24 +306,105 @@ def _only(boards: list[BoardPorts]) -> BoardPorts:
             "`wrench bench up`"
         )
     if len(boards) > 1:
-        names = ", ".join(f"{board.title}: {board.link or board.console}" for board in boards)
-        raise PortError(f"{len(boards)} boards are attached ({names}); say which one with --port")
+        raise PortError(
+            f"{len(boards)} boards are attached ({_listed(boards)}); say which one with --port"
+        )
     return boards[0]
 
 
-def _shown(bench: registry.RunningBench, pty: bool = False) -> BoardPorts:
-    console, link = (bench.console_pty, bench.link_pty) if pty else (bench.console, bench.link)
+def _of_device(port: str) -> BoardPorts | None:
+    """The board one of whose ports has this name."""
+    benches = registry.running()
+    known = sharing.canonical(port) if benches else port
+    for bench in benches:
+        if known in (bench.console, bench.link):
+            return _shown(bench)
+        if bench.console_pty and _same(port, (bench.console_pty, bench.link_pty)):
+            # A second name of the same port: whoever came by the other would be in its way.
+            return _shown(bench)
+    for board in _on_usb():
+        if _same(port, (board.console, board.link)):
+            return board
+    return None
+
+
+def _of_pattern(pattern: str) -> BoardPorts:
+    """The only board that has a device of such a name."""
+    names = {info.device for info in list_ports.comports()} | set(glob.glob(pattern))
+    names |= {pty for bench in registry.running() for pty in _ptys(bench)}
+    found: dict[str, BoardPorts] = {}
+    for name in sorted(names):
+        if fnmatch.fnmatch(name, pattern):
+            board = _of_device(name) or BoardPorts(name, name, name)
+            found[board.key or name] = board
+    if not found:
+        raise PortError(f"no serial port fits {pattern}; {_attached_now()}")
+    if len(found) > 1:
+        raise PortError(
+            f"{pattern} fits {len(found)} boards ({_listed(list(found.values()))}); say which one "
+            "with --port"
+        )
+    return next(iter(found.values()))
+
+
+def _of_usb(name: str) -> BoardPorts:
+    """The board with this USB location or serial number."""
+    boards = _on_usb()
+    if _LOCATION.fullmatch(name):
+        found = [board for board in boards if board.location == name]
+        nothing = f"there is no board at USB location {name}"
+    else:
+        found = [board for board in boards if (board.serial_number or "").lower() == name.lower()]
+        nothing = f"{name!r} is no serial port, and no board's USB serial number or location"
+    if not found:
+        raise PortError(f"{nothing}; {_attached_now()}")
+    if len(found) > 1:
+        raise PortError(
+            f"{len(found)} boards have the USB serial number {name} ({_listed(found)}); say which "
+            "one with --port and its location"
+        )
+    return found[0]
+
+
+def _names_a_device(port: str) -> bool:
+    """True for what can only be meant as a device's name, whether or not it is there."""
+    if sys.platform == "win32":
+        return _DEVICE_ON_WINDOWS.fullmatch(port) is not None or "\\" in port
+    return "/" in port or os.path.exists(port)
+
+
+def _listed(boards: list[BoardPorts]) -> str:
+    return ", ".join(
+        f"{board.title}: {board.link or board.console or board.location}" for board in boards
+    )
+
+
+def _attached_now() -> str:
+    boards = attached()
+    if not boards:
+        return "no board is attached: plug one in, or start one with `wrench bench up`"
+    return f"name one of those attached ({_listed(boards)}), or leave out --port"
+
+
+def _ptys(bench: registry.RunningBench) -> list[str]:
+    return [pty for pty in (bench.console_pty, bench.link_pty) if pty]
+
+
+def _shown(bench: registry.RunningBench) -> BoardPorts:
     return BoardPorts(
         bench.title,
-        console if bench.functions > 0 else None,
-        link if bench.functions > 1 else None,
+        bench.console if bench.functions > 0 else None,
+        bench.link if bench.functions > 1 else None,
         f"bench {bench.pid}",
         bench.board,
+        boot=bench.boot,
     )
 
 
 def _on_usb() -> list[BoardPorts]:
     boards: dict[str, dict[int, str]] = {}
+    numbers: dict[str, str | None] = {}
+    places: dict[str, str | None] = {}
     for info in list_ports.comports():
         if (info.vid, info.pid) != (_VENDOR, _PRODUCT):
             continue
@@ -281,12 +413,26 @@ def _on_usb() -> list[BoardPorts]:
         place, _, interface = (info.location or "").partition(":")
         key = place if interface else info.serial_number or place or info.device
         functions = boards.setdefault(key, {})
+        numbers[key], places[key] = info.serial_number, place or None
         number = int(interface.rpartition(".")[2]) if interface else 2 * len(functions)
         functions[number] = info.device
     found: list[BoardPorts] = []
     for key, functions in boards.items():
         link = next((functions[number] for number in sorted(functions) if number > 0), None)
-        found.append(BoardPorts(f"the board at USB {key}", functions.get(0), link, f"usb {key}"))
+        found.append(
+            BoardPorts(
+                f"the board at USB {key}",
+                functions.get(0),
+                link,
+                f"usb {key}",
+                serial_number=numbers[key],
+                location=places[key],
+            )
+        )
+    for place in bootsel.locations():
+        title = f"the board in BOOTSEL at USB {place}"
+        boot = bootsel.USB + place
+        found.append(BoardPorts(title, None, None, f"usb {place}", location=place, boot=boot))
     return found
 
 

@@ -41,8 +41,9 @@ MEANINGS = {
     "reset_trip": "Leave tripped. Refused while the cause is there.",
     "stream": "Turn the raw waveform on (1) or off (0).",
     "maintenance": "Give the console to the host, by a reset. Refused while the motor turns.",
-    "read_log": "Read events from a sequence on, as many as fit a frame.",
-    "read_capture": "Read a piece of a capture, from an offset on.",
+    "read_log": "Read events from a sequence on, as many as fit a frame. Refused while the motor "
+    "turns on the stock image, whose log is in files.",
+    "read_capture": "Read a piece of a capture, from an offset on. Refused as `read_log` is.",
     "get_setting": "Read a setting.",
     "set_setting": "Change a setting; written to flash once the motor is off.",
     "factory_reset": "Every setting and level as the board file has it; the motor must be off.",

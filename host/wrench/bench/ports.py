@@ -159,10 +159,18 @@ class Outlet:
         self._to_client.clear()
 
 
+class Taker(Protocol):
+    """What a port hands its clients to."""
+
+    def offer(self, client: Client) -> bool:
+        """Let a client in; False where it was hung up on."""
+        ...
+
+
 class TcpPort:
     """A port of this computer (127.0.0.1 alone) that offers an outlet; 0 takes any free one."""
 
-    def __init__(self, number: int, outlet: Outlet) -> None:
+    def __init__(self, number: int, outlet: Taker) -> None:
         self.outlet = outlet
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if os.name == "posix":  # elsewhere the option would let two programs share the port

@@ -18,7 +18,8 @@ class RunningBench:
 
     `console` and `link` are pyserial URLs, `console_pty` and `link_pty` device paths where it has
     them. `board` is the path of the board's file. `functions` says how many serial functions the
-    board shows now: 0 none, 1 the console, 2 the link as well.
+    board shows now: 0 none, 1 the console, 2 the link as well. `boot` is where the boot ROM can be
+    spoken to (`wrench.bootsel`); None while the board is not in BOOTSEL.
     """
 
     pid: int
@@ -29,6 +30,7 @@ class RunningBench:
     functions: int = 0
     console_pty: str | None = None
     link_pty: str | None = None
+    boot: str | None = None
 
 
 class Registration:
@@ -43,10 +45,10 @@ class Registration:
         self._lock = lock
         self._write()
 
-    def shows(self, functions: int) -> None:
-        """Tell how many serial functions the board shows now."""
-        if functions != self.bench.functions:
-            self.bench = replace(self.bench, functions=functions)
+    def shows(self, functions: int, boot: str | None = None) -> None:
+        """Tell how many serial functions the board shows now, and where its boot ROM is."""
+        if (functions, boot) != (self.bench.functions, self.bench.boot):
+            self.bench = replace(self.bench, functions=functions, boot=boot)
             self._write()
 
     def withdraw(self) -> None:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable
 
 from wrench.bench.assemble import Assembly
+from wrench.bench.boot_port import BootOutlet
 from wrench.bench.emulator import StepSeen
 from wrench.bench.flash_file import FlashFile
 from wrench.bench.ports import Outlet, PtyPort, TcpPort
 from wrench.bench.registry import Registration, RunningBench
 from wrench.bench.virtual import CONSOLE, LINK, Pacer
+from wrench.bootsel import BENCH
 from wrench.cache import cache_folder
 from wrench.errors import BenchError
 
@@ -30,6 +32,7 @@ _STATES = (
     "the board shows its console: maintenance, or no firmware",
     "the board operates: console and link",
 )
+_IN_BOOTSEL = "the board is in BOOTSEL: it has no image, or was asked to"
 _SETTLED_S = 0.3
 _RESET_REASONS = {1: " by its watchdog", 2: " by its firmware"}
 
@@ -67,6 +70,8 @@ class BenchServer:
         self._say = say
         self._outlets = [Outlet(self._bench, function) for function in (CONSOLE, LINK)]
         self.console, self.link = _listen(first_port, self._outlets)
+        self._boot_outlet = BootOutlet(self._bench)
+        self._boot = TcpPort(0, self._boot_outlet)
         self._ptys: list[PtyPort] = []
         if pty:
             folder = cache_folder("benches")
@@ -109,10 +114,11 @@ class BenchServer:
         """Serve until `ended` says so. Raises BenchError when the emulator dies."""
         while not ended():
             self._serve_clients(self._pacer.ahead_s(self._bench.now_s))
-            for outlet in self._outlets:
+            for outlet in (*self._outlets, self._boot_outlet):
                 outlet.before_step()
             self._bench.step()
-            self._registration.shows(self._bench.serial_functions)
+            boot = f"{BENCH}127.0.0.1:{self._boot.number}" if self._bench.in_bootsel else None
+            self._registration.shows(self._bench.serial_functions, boot)
             self._keep_flash()
             self._notice_lag()
 
@@ -125,9 +131,9 @@ class BenchServer:
         except BenchError:
             pass  # the emulator has died; what was kept last stays
         finally:
-            for outlet in self._outlets:
+            for outlet in (*self._outlets, self._boot_outlet):
                 outlet.close()
-            for port in (self.console, self.link, *self._ptys):
+            for port in (self.console, self.link, self._boot, *self._ptys):
                 port.close()
             self._registration.withdraw()
 
@@ -143,9 +149,9 @@ class BenchServer:
         while True:
             for pty in self._ptys:
                 pty.poll()
-            busy = [outlet for outlet in self._outlets if outlet.wants_input]
+            busy = [o for o in (*self._outlets, self._boot_outlet) if o.wants_input]
             clients = {o.client.fileno(): o for o in busy if o.client is not None}
-            ports = {port.fileno(): port for port in (self.console, self.link)}
+            ports = {port.fileno(): port for port in (self.console, self.link, self._boot)}
             left_s = max(0.0, until - time.monotonic())
             readable, _, _ = select.select([*ports, *clients], [], [], left_s)
             for descriptor in readable:
@@ -161,12 +167,13 @@ class BenchServer:
         now_s = seen.now_ns / 1e9
         for _, reason in seen.resets:
             self._say(f"{now_s:9.2f} s  the chip was reset{_RESET_REASONS.get(reason, '')}")
-        if seen.serial_functions != self._state:
-            self._state, self._state_since_s = seen.serial_functions, now_s
+        state = len(_STATES) if seen.boot_pipe else min(seen.serial_functions, len(_STATES) - 1)
+        if state != self._state:
+            self._state, self._state_since_s = state, now_s
         settled = now_s - self._state_since_s >= _SETTLED_S
         if settled and self._state != self._told_state:
             self._told_state = self._state
-            self._say(f"{now_s:9.2f} s  {_STATES[min(self._state, len(_STATES) - 1)]}")
+            self._say(f"{now_s:9.2f} s  {(*_STATES, _IN_BOOTSEL)[self._state]}")
 
     def _flash_changed(self) -> bool:
         seen = self._bench.seen

@@ -84,6 +84,9 @@ class VirtualBench:
         self._usb_plugged: bool | None = None
         self._power: bool | None = None
         self._outgoing: dict[int, bytes] = {}
+        self._packets: list[bytes] = []
+        self._button_held: bool | None = None
+        self.on_packets: Callable[[list[bytes]], None] | None = None
         self._ports: dict[int, SerialEnd] = {}
         self._wanted: list[tuple[bool, bool]] = [(False, True), (False, True)]
         self.on_step: list[Callable[[StepSeen], None]] = []
@@ -119,8 +122,9 @@ class VirtualBench:
         request = StepRequest(self._step_ns, inputs=self._inputs, sent=self._outgoing)
         request.serial = list(self._wanted)
         request.usb_plugged, request.power = self._usb_plugged, self._power
-        self._inputs, self._outgoing = [], {}
-        self._usb_plugged = self._power = None
+        request.button_held, request.packets = self._button_held, self._packets
+        self._inputs, self._outgoing, self._packets = [], {}, []
+        self._usb_plugged = self._power = self._button_held = None
         if self.surroundings:
             # Two steps before, whether or not the last one has been collected.
             self.surroundings.step(request, self._submitted_ns, self._history[self._inflight - 2])
@@ -137,6 +141,8 @@ class VirtualBench:
         for index, data in seen.serial:
             if index in self._ports:
                 self._ports[index].received(data)
+        if seen.packets and self.on_packets is not None:
+            self.on_packets(seen.packets)
         if seen.detached:
             for port in list(self._ports.values()):
                 port.lost()
@@ -167,6 +173,10 @@ class VirtualBench:
         if self.surroundings:
             self._inputs += self.surroundings.power_on(self._submitted_ns)
 
+    def hold_button(self, held: bool) -> None:
+        """Press the BOOTSEL button, or let go; the board looks at it when its power comes."""
+        self._button_held = held
+
     def read_flash(self) -> bytes:
         """The flash chip's content now."""
         self.settle()
@@ -177,6 +187,16 @@ class VirtualBench:
     def serial_functions(self) -> int:
         """How many serial functions the board shows: 0 is the console, 1 the link."""
         return self.seen.serial_functions if self.seen else 0
+
+    @property
+    def in_bootsel(self) -> bool:
+        """True while the boot ROM shows its USB interfaces; see `wrench.bench.boot_port`."""
+        return self.seen is not None and self.seen.boot_pipe
+
+    def send_packets(self, packets: list[bytes]) -> None:
+        """Queue packets of 64 bytes at most for the boot ROM; they travel with the next step.
+        `on_packets` is called with those that come back."""
+        self._packets += packets
 
     def unsent_bytes(self, function: int) -> int:
         """Bytes on their way to a serial function that the board has not taken yet."""

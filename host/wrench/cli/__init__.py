@@ -3,46 +3,60 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from wrench import __version__
-from wrench.cli import control, recording
-from wrench.cli.bench import bench
-from wrench.cli.boards import boards
-from wrench.cli.demo import demo
-from wrench.cli.flash import flash, maintenance
-from wrench.cli.image import image
-from wrench.cli.report import report, view
-from wrench.cli.setup import setup
 from wrench.errors import WrenchError
 
+_MODULES = {
+    "bench": "bench",
+    "boards": "boards",
+    "capture": "recording",
+    "demo": "demo",
+    "export": "recording",
+    "flash": "flash",
+    "image": "image",
+    "info": "recording",
+    "limits": "limits",
+    "log": "log",
+    "maintenance": "flash",
+    "monitor": "control",
+    "record": "recording",
+    "recover": "recording",
+    "report": "report",
+    "reset": "control",
+    "run": "control",
+    "settings": "settings",
+    "setup": "setup",
+    "status": "control",
+    "stop": "control",
+    "time": "time",
+    "view": "report",
+}
+"""The module of each command in this package, where it has the command's name."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Commands that are imported when they are asked for: a `wrench stop` must not wait for what
+    draws and computes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them."""
+        return sorted({*_MODULES, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them; None for a name that is none."""
+        if cmd_name in _MODULES:
+            return getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wrench")
 def wrench() -> None:
     """Run a machine with an improvised bearing: slower, watched, and stopped in time."""
-
-
-wrench.add_command(boards)
-wrench.add_command(demo)
-wrench.add_command(image)
-wrench.add_command(bench)
-wrench.add_command(flash)
-wrench.add_command(maintenance)
-for command in (control.run, control.stop, control.reset, control.status, control.monitor):
-    wrench.add_command(command)
-for command in (
-    recording.record,
-    recording.capture,
-    recording.info,
-    recording.export,
-    recording.recover,
-):
-    wrench.add_command(command)
-wrench.add_command(report)
-wrench.add_command(view)
-wrench.add_command(setup)
 
 
 def main() -> None:

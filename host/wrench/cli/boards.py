@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wrench import fleet, readout
 from wrench.boards import Board, InvalidBoardError, known_boards, load_board
 from wrench.boards.reference import markdown
 from wrench.boards.rp2040 import specific_function
+from wrench.cli.options import JSON
+from wrench.cli.tables import aligned
 from wrench.errors import BoardFileError
 
 
-@click.group()
-def boards() -> None:
-    """Check and list board files."""
+@click.group(invoke_without_command=True)
+@JSON
+@click.pass_context
+def boards(context: click.Context, as_json: bool) -> None:
+    """Show the boards that are attached; or check and list board files."""
+    if context.invoked_subcommand is not None:
+        return
+    found = fleet.all_attached()
+    if as_json:
+        click.echo(json.dumps([_facts(board) for board in found], indent=2))
+        return
+    if not found:
+        click.echo(
+            "no board is attached; plug one in, or start an emulated one in another terminal with "
+            "`wrench bench up`"
+        )
+        return
+    head = ("WHERE", "STATE", "BOARD", "MICROPYTHON", "FIRMWARE", "UP TO DATE")
+    click.echo("\n".join(aligned([head, *(_attached_row(board) for board in found)])))
+    for board in found:
+        if board.to_do:
+            click.echo(f"{_where(board)}: {board.to_do}")
 
 
 @boards.command()
@@ -42,16 +65,48 @@ def list_() -> None:
     """List the board files that can be given by name."""
     rows = [("NAME", "TITLE", "SENSOR", "MOTOR")]
     rows += [_row(path, _try_load(path)) for path in known_boards()]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    for *left, last in rows:
-        cells = [cell.ljust(width) for cell, width in zip(left, widths, strict=True)]
-        click.echo("  ".join([*cells, last]).rstrip())
+    click.echo("\n".join(aligned(rows)))
 
 
 @boards.command()
 def keys() -> None:
     """Print the table of all keys that a board file may have, as Markdown."""
     click.echo(markdown())
+
+
+def _where(board: fleet.Attached) -> str:
+    ports = board.ports
+    return ports.location or ports.link or ports.console or ports.title
+
+
+def _attached_row(board: fleet.Attached) -> tuple[str, ...]:
+    firmware = "-" if board.firmware_hash is None else f"{board.firmware_hash:08x}"
+    fresh = {True: "yes", False: "no", None: "-"}[board.up_to_date]
+    return (
+        _where(board),
+        board.state,
+        board.board_name or "-",
+        board.micropython or "-",
+        firmware,
+        fresh,
+    )
+
+
+def _facts(board: fleet.Attached) -> dict[str, Any]:
+    def hexadecimal(number: int | None) -> str | None:
+        return None if number is None else f"{number:08x}"
+
+    return {
+        **asdict(board.ports),
+        "state": board.state,
+        "board_name": board.board_name,
+        "board_hash": hexadecimal(board.board_hash),
+        "firmware_hash": hexadecimal(board.firmware_hash),
+        "micropython": board.micropython,
+        "up_to_date": board.up_to_date,
+        "to_do": board.to_do,
+        "greeting": None if board.greeting is None else readout.values(board.greeting),
+    }
 
 
 def _try_load(file: str | Path) -> Board | InvalidBoardError:

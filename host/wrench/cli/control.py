@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from wrench import operation, readout
+from wrench.board import Board
 from wrench.cli.options import JSON, PORT, Duration, Speed
 from wrench.cli.signals import asked_to_end
 from wrench.link import Frame, Link
@@ -18,25 +20,48 @@ from wrench.transport import BoardConnection
 @click.command()
 @click.option("--speed", "permille", type=Speed(), required=True, help="Of rated speed, as 60%.")
 @click.option("--for", "duration_s", type=Duration(), help="As 30s or 2min; default: until Ctrl-C.")
+@click.option(
+    "--until-file",
+    "until_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Stop when this file is there.",
+)
 @PORT
-def run(permille: int, duration_s: float | None, port: str | None) -> None:
+@JSON
+def run(
+    permille: int,
+    duration_s: float | None,
+    until_file: Path | None,
+    port: str | None,
+    as_json: bool,
+) -> None:
     """Run the motor for as long as this command lives; it stops when it ends, however it ends."""
-    losses = readout.Losses()
-    with asked_to_end() as ended, _link(port) as link:
+    if until_file is not None and until_file.exists():
+        raise click.BadParameter(
+            f"{until_file} is there already; remove it first", param_hint="--until-file"
+        )
+    with asked_to_end() as asked, Board(port) as board:
+
+        def ended() -> bool:
+            return asked() or (until_file is not None and until_file.exists())
 
         def show(now: Frame) -> None:
-            click.echo(readout.line(now, losses.update(now, link.decoder)))
+            click.echo(_told(now, board.losses, as_json))
 
-        operation.run(link, permille, duration_s=duration_s, ended=ended, show=show)
+        board.run(permille)
+        board.attend(duration_s, ended, show)
+        board.stop()
+    if not as_json:
         click.echo("stopped")
 
 
 @click.command()
 @PORT
 def stop(port: str | None) -> None:
-    """Stop the motor."""
-    with _link(port) as link:
-        link.stop()
+    """Stop the motor, whoever has started it."""
+    with Board(port, greet=False) as board:
+        board.stop()
     click.echo("stopped")
 
 
@@ -44,9 +69,9 @@ def stop(port: str | None) -> None:
 @PORT
 def reset(port: str | None) -> None:
     """Clear a trip whose cause has gone; the motor stays off."""
-    with _link(port) as link:
-        link.command("reset_trip")
-        now = operation.status(link)
+    with Board(port) as board:
+        board.reset()
+        now = board.status()
     click.echo("the trip is cleared; the motor is off")
     click.echo(readout.ceiling(now))
 
@@ -56,8 +81,8 @@ def reset(port: str | None) -> None:
 @JSON
 def status(port: str | None, as_json: bool) -> None:
     """Tell who the board is and what it does now."""
-    with _link(port) as link:
-        greeting, now = link.hello(), operation.status(link)
+    with Board(port) as board:
+        greeting, now = board.greeting, board.status()
     state = {"board": readout.values(greeting), "status": readout.values(now)}
     if as_json:
         click.echo(json.dumps(state, indent=2))
@@ -80,6 +105,10 @@ def monitor(port: str | None, plain: bool, as_json: bool) -> None:
         for now in operation.statuses(link, 1.0, ended):
             losses.update(now, link.decoder)
             click.echo(json.dumps(readout.values(now)) if as_json else readout.line(now, losses))
+
+
+def _told(now: Frame, losses: readout.Losses, as_json: bool) -> str:
+    return json.dumps(readout.values(now)) if as_json else readout.line(now, losses)
 
 
 @contextmanager

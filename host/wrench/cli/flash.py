@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from wrench.cli.options import PORT
+from wrench import image as images
+from wrench import readout
+from wrench.cli.options import JSON, PORT
+from wrench.cli.progress import showing
 from wrench.install import BACK_S, Installed, board_of, enter_maintenance, install
 from wrench.transport import BoardConnection
 
@@ -16,13 +21,48 @@ from wrench.transport import BoardConnection
 @click.command()
 @PORT
 @click.option("--board", "board_file", metavar="FILE", help="How the board is wired.")
-def flash(port: str | None, board_file: str | None) -> None:
-    """Install the firmware on a board, start it and verify it; sends only what changed."""
+@click.option(
+    "--image",
+    "image_name",
+    metavar="KIND|FILE",
+    help=f"Install MicroPython too: {', '.join(images.KINDS)}, or a UF2 file. Without it, that is "
+    "done where it is needed.",
+)
+@click.option(
+    "--erase",
+    is_flag=True,
+    help="Erase the whole flash chip first: files, settings and the black box are lost.",
+)
+@JSON
+def flash(
+    port: str | None, board_file: str | None, image_name: str | None, erase: bool, as_json: bool
+) -> None:
+    """Install the firmware on a board, start it and verify it; sends only what changed.
+
+    A board that hangs, or whose files are damaged, is mended by holding its BOOTSEL button while it
+    is plugged in, and `wrench flash --erase`.
+    """
     connection = BoardConnection(port)
     board = board_of(connection, board_file)
+
+    def find() -> images.Image:
+        with showing("flash") as steps:
+            if image_name is None or image_name in images.KINDS:
+                return images.find(image_name or "stock", progress=steps)
+            return images.find(file=image_name, progress=steps)
+
     with _Display() as display:
-        done = install(connection, board, step=display.step, progress=display.progress)
-    click.echo(_summary(done))
+        done = install(
+            connection,
+            board,
+            find=find,
+            known=images.cached,
+            image_asked=image_name is not None,
+            erase=erase,
+            step=display.step,
+            progress=display.progress,
+        )
+    click.echo(json.dumps(_facts(done), indent=2) if as_json else _summary(done))
 
 
 @click.command()
@@ -48,6 +88,17 @@ def _summary(done: Installed) -> str:
         f"installed {version}: {len(report.written)} files{removed}, "
         f"{report.bytes_sent / 1000:.1f} kB; the board operates"
     )
+
+
+def _facts(done: Installed) -> dict[str, Any]:
+    report = done.report
+    return {
+        "board": readout.values(done.greeting),
+        "image_bytes_written": done.image.written_bytes if done.image else 0,
+        "files_written": report.written,
+        "files_removed": report.removed,
+        "bytes_sent": report.bytes_sent,
+    }
 
 
 class _Display:

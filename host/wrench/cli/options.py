@@ -10,7 +10,8 @@ import click
 PORT = click.option(
     "--port",
     metavar="PORT",
-    help="A board's serial port, by device name or as socket://HOST:PORT; default: the only board.",
+    help="A board: device name or pattern, USB serial number or location, or a URL such as "
+    "socket://HOST:PORT; default: the only board.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -49,7 +49,8 @@ class StepSeen:
     `unsent` counts, for each serial function, bytes that the board has not taken yet. `flash`
     counts what the flash chip has done since the start; `flash_writes` holds what it began in this
     step ("page program", "sector erase", "block erase") and the device times in ns from which and
-    until which it is busy with it.
+    until which it is busy with it. `boot_pipe` is True while the boot ROM shows its interface for
+    programs (BOOTSEL), and `packets` holds what came from it.
     """
 
     now_ns: float
@@ -65,6 +66,8 @@ class StepSeen:
     flash: dict[str, int]
     xip: dict[str, int] | None
     flash_writes: list[tuple[str, float, float]] = field(default_factory=list)
+    boot_pipe: bool = False
+    packets: list[bytes] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -85,6 +88,9 @@ class StepRequest:
     `bit_errors` (probability that a byte on the wires has a wrong bit; `seed` restarts the draws),
     `clock` (its own clock, 1.0 is right, 0.9 is 10 % slow), `interrupt_dead` (True: a broken wire),
     and `reset` (True: its supply dips once, all its registers are as after power-on).
+
+    `button_held` is the BOOTSEL button, which counts when power comes; `packets` are for the boot
+    ROM's interface, 64 bytes each at most.
     """
 
     duration_ns: int
@@ -98,6 +104,17 @@ class StepRequest:
     device_faults: dict[int, dict[str, Any]] = field(default_factory=dict)
     usb_plugged: bool | None = None
     power: bool | None = None
+    button_held: bool | None = None
+    packets: list[bytes] = field(default_factory=list)
+
+
+def _packets(framed: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    at = 0
+    while at < len(framed):
+        found.append(framed[at + 1 : at + 1 + framed[at]])
+        at += 1 + framed[at]
+    return found
 
 
 class Emulator:
@@ -118,6 +135,7 @@ class Emulator:
         usb_packet_ns: int = 60_000,
         flash_times_ns: dict[str, int] | None = None,
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
+        button_held: bool = False,
     ) -> None:
         self._pending: deque[str] = deque()
         self._process = subprocess.Popen(
@@ -135,6 +153,7 @@ class Emulator:
             "usb_packet_ns": usb_packet_ns,
             "flash_timing": flash_times_ns or TYPICAL_FLASH_TIMES_NS,
             "unique_id": list(unique_id),
+            "button_held": button_held,
         }
         bootrom = struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1)
         self._send(
@@ -162,9 +181,14 @@ class Emulator:
             request["usb"] = {"plugged": step.usb_plugged}
         if step.power is not None:
             request["power"] = step.power
+        if step.button_held is not None:
+            request["button_held"] = step.button_held
         parts = [(f"signal:{i}", data) for i, data in step.signal.items()]
         parts += [(f"adc:{i}", codes) for i, (codes, _) in step.adc_signal.items()]
         parts += [(f"tx:{i}", data) for i, data in step.sent.items()]
+        if step.packets:
+            framed = (bytes([len(packet)]) + packet for packet in step.packets)
+            parts.append(("packets", b"".join(framed)))
         self._send(request, parts)
 
     def collect(self) -> StepSeen:
@@ -175,7 +199,7 @@ class Emulator:
             idle_ns=answer["idle_ns"],
             powered=answer["powered"],
             pins={int(p): PinSeen(**seen) for p, seen in answer["pins"].items()},
-            serial=[(int(name.partition(":")[2]), data) for name, data in parts],
+            serial=[(int(n.partition(":")[2]), data) for n, data in parts if n != "packets"],
             serial_functions=answer["serial_functions"],
             unsent=answer["unsent"],
             detached=answer["detached"],
@@ -184,6 +208,8 @@ class Emulator:
             flash=answer["flash"],
             flash_writes=[(what, start, end) for what, start, end in answer["flash_writes"]],
             xip=answer.get("xip"),
+            boot_pipe=answer["boot_pipe"],
+            packets=[p for n, data in parts if n == "packets" for p in _packets(data)],
         )
 
     def read_flash(self) -> bytes:

@@ -1,6 +1,7 @@
 // One emulated RP2040 board: power, resets, pins, flash, buses, USB, and running it for a stretch of time.
 
 import { AdcInputs } from './adc.mjs';
+import { entry } from './boot_rom.mjs';
 import { I2cBus, SpiBus } from './buses.mjs';
 import { Adxl345 } from './devices/adxl345.mjs';
 import { Ina219, Ina226 } from './devices/ina2xx.mjs';
@@ -16,7 +17,7 @@ const DEVICES = { adxl345: Adxl345, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: 
 
 export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,
-  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library'}
+  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library', button_held}
   constructor(options) {
     this.options = options;
     const { bootrom, core, xip_miss_cycles: missCycles } = options;
@@ -33,6 +34,8 @@ export class Chip {
     this.resets = [];
     this.serial = [];               // [function index, bytes] since last taken
     this.detached = 0;
+    this.packets = [];              // from the boot ROM's interface since last taken
+    this.buttonHeld = options.button_held ?? false;       // BOOTSEL, looked at when power comes
     this.powered = false;
     this.inputs = [];
     this.inputsAtProgram = [];      // [ns after, gpio, level] for when the next page program begins
@@ -59,7 +62,7 @@ export class Chip {
     this.past += this.clock.nanos;
     this.heldMeters = this.pins.meters;
     this.pins.release(this.past);
-    if (this.usb.functions.length) { this.detached++; }
+    if (this.usb.functions.length || this.usb.pipe) { this.detached++; }
   }
 
   boot(reason, scratch) {
@@ -95,10 +98,16 @@ export class Chip {
     this.usb.plugged = this.usbPlugged;
     this.usb.wanted = this.usbWanted;
     this.usb.onData = (index, bytes) => this.serial.push([index, bytes]);
+    this.usb.onPacket = (bytes) => this.packets.push(bytes);
     this.usb.onDetach = () => { this.detached++; };
 
     this.attachDevices();
-    mcu.core.PC = 0x10000000;
+    const { pc, sp } = entry(mcu.bootrom, this.flash, scratch, this.buttonHeld);
+    mcu.core.PC = pc;
+    if (sp !== undefined) {
+      mcu.core.SP = sp;
+      mcu.core.registers[0] = mcu.core.registers[1] = 0;    // USB boot: no activity light, both interfaces
+    }
   }
 
   // The devices on the board's buses keep their state over a chip reset; only power takes it away.

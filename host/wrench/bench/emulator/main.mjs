@@ -19,9 +19,16 @@ function start(request, parts) {
 
 const int16 = (bytes) => new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 
+// A packet is its length in a byte, and its bytes.
+function* packetsIn(bytes) {
+  for (let at = 0; at < bytes.length; at += 1 + bytes[at]) yield bytes.slice(at + 1, at + 1 + bytes[at]);
+}
+const packed = (packets) => Buffer.concat(packets.flatMap((packet) => [Uint8Array.of(packet.length), packet]));
+
 function step(request, parts) {
   const { adc, adc_rates: adcRates, device_faults: deviceFaults, inputs, serial, usb, power } = request;
   const { inputs_at_page_program: inputsAtProgram } = request;
+  if (request.button_held !== undefined) chip.buttonHeld = request.button_held;
   if (power === false) chip.powerDown();
   if (power === true) chip.powerUp();
   if (adc) for (const [channel, code] of Object.entries(adc)) chip.setAdc(+channel, code);
@@ -36,6 +43,8 @@ function step(request, parts) {
       chip.followAdc(+index, int16(bytes), adcRates[index]);
     } else if (what === 'tx' && chip.powered) {
       chip.usb.write(+index, bytes);
+    } else if (what === 'packets' && chip.powered) {
+      for (const packet of packetsIn(bytes)) chip.usb.pipe?.write(packet);
     }
   }
   chip.schedule(inputs ?? []);
@@ -54,6 +63,7 @@ function report() {
     pins: Object.fromEntries([...meters].map(([pin, meter]) => [pin, meter.take(now)])),
     serial_functions: chip.powered ? chip.usb.functions.length : 0,
     unsent: chip.powered ? chip.usb.functions.map((f) => f.out.length) : [],
+    boot_pipe: chip.powered && chip.usb.pipe !== null,
     detached: chip.detached,
     resets: chip.resets,
     devices: chip.powered ? chip.devices.map((d) => ({ ...d.counts, buffered: d.buffered })) : [],
@@ -70,7 +80,10 @@ function report() {
     if (last && last.name === `rx:${index}`) last.chunks.push(bytes); else parts.push({ name: `rx:${index}`, chunks: [bytes] });
   }
   chip.serial = [];
-  return [answer, parts.map((p) => [p.name, Buffer.concat(p.chunks)])];
+  const answers = parts.map((p) => [p.name, Buffer.concat(p.chunks)]);
+  if (chip.packets.length) answers.push(['packets', packed(chip.packets)]);
+  chip.packets = [];
+  return [answer, answers];
 }
 
 const operations = {

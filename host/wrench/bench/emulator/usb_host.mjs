@@ -4,7 +4,9 @@
 // device neither frames (TinyUSB flushes what was printed before the port was opened from their interrupt) nor the idle
 // bus of a pulled cable.
 
-const SOF_RD = 0x48, SIE_CTRL = 0x4c, SIE_STATUS = 0x50, INTE = 0x90, PULLUP_EN = 1 << 16;
+import { BootPipe, bootEndpoints } from './boot_pipe.mjs';
+
+const SOF_RD = 0x48, BUFF_CPU_SHOULD_HANDLE = 0x5c, SIE_CTRL = 0x4c, SIE_STATUS = 0x50, INTE = 0x90, PULLUP_EN = 1 << 16;
 const SUSPENDED = 1 << 4, DEV_SOF = 1 << 17;
 const EP_DOUBLE = 1 << 30, EP_INT_1BUF = 1 << 29;
 const BUF_AVAILABLE = 1 << 10, BUF_FULL = 1 << 15, BUF_STALL = 1 << 11, BUF_LENGTH = 0x3ff;
@@ -33,8 +35,11 @@ export class UsbHost {
     this.plugged = true;
     this.pullUp = false;
     this.functions = [];            // serial functions in interface order, once configured
+    this.pipe = null;               // the boot ROM's, once configured
+    this.second = 0;                // bit per endpoint and direction: its second buffer is the one that is done
     this.wanted = [];               // {open, reading} per function index, kept over re-enumeration
     this.onData = null;             // (function index, Uint8Array)
+    this.onPacket = null;           // (Uint8Array) from the boot ROM
     this.onDetach = null;
     this.packets = 0;
     this.requests = [];
@@ -46,8 +51,9 @@ export class UsbHost {
     this.running = false;           // frames come: from the end of the reset until the cable is pulled
     this.lastFrame = 0;
     this.tries = 0;
+    this.resetting = false;
 
-    this.attachAlarm = this.clock.createAlarm(() => { this.rouse(); this.usb.resetDevice(); });
+    this.attachAlarm = this.clock.createAlarm(() => { this.rouse(); this.resetBus(); });
     this.frameAlarm = this.clock.createAlarm(() => this.frame());
     this.idleAlarm = this.clock.createAlarm(() => { this.usb.sieStatus |= SUSPENDED; this.usb.sieStatusUpdated(); });
     this.recoveryAlarm = this.clock.createAlarm(() => this.enumerate());
@@ -58,7 +64,15 @@ export class UsbHost {
 
     const usb = this.usb;
     usb.onUSBEnabled = () => {};
-    usb.onResetReceived = () => { this.running = true; this.planFrame(); this.recoveryAlarm.schedule(RECOVERY_NS); };
+    // The boot ROM clears the flag at its start, too, when there was no reset.
+    usb.onResetReceived = () => {
+      if (!this.resetting) return;
+      this.resetting = false;
+      this.closePipe();
+      this.running = true;
+      this.planFrame();
+      this.recoveryAlarm.schedule(RECOVERY_NS);
+    };
     usb.onEndpointWrite = (endpoint, bytes) => { if (endpoint === 0) this.controlIn(bytes); };
     usb.onEndpointRead = (endpoint, size) => this.armedOut(endpoint, size);
     const write = usb.writeUint32.bind(usb);
@@ -70,6 +84,7 @@ export class UsbHost {
     };
     const read = usb.readUint32.bind(usb);
     usb.readUint32 = (offset) => {
+      if (offset === BUFF_CPU_SHOULD_HANDLE) return this.second;
       if (offset !== SOF_RD) return read(offset);
       usb.intRaw &= ~DEV_SOF;
       usb.checkInterrupts();
@@ -77,7 +92,7 @@ export class UsbHost {
     };
     const updated = usb.DPRAMUpdated.bind(usb);
     usb.DPRAMUpdated = (offset, value) => {
-      if (this.takeIn(offset, value)) return;
+      if (this.pipe?.wrote(offset) || this.takeIn(offset, value)) return;
       updated(offset, value);
       const control = offset === EP0_IN_BUFFER || offset === EP0_OUT_BUFFER;
       if (control && value & BUF_STALL && this.request) this.complete(null);
@@ -105,8 +120,9 @@ export class UsbHost {
     if (this.pullUp) this.idleAlarm.schedule(IDLE_NS); else this.idleAlarm.cancel();
     this.attachAlarm.cancel();
     this.abandon();
-    const had = this.functions.length > 0;
+    const had = this.functions.length > 0 || this.pipe !== null;
     this.functions = [];
+    this.closePipe();
     if (had) this.onDetach?.();
   }
 
@@ -123,6 +139,10 @@ export class UsbHost {
     this.inFlight = this.control0Armed = this.resting = false;
   }
 
+  resetBus() {
+    this.resetting = true;
+    this.usb.resetDevice();
+  }
   get frameNumber() { return Math.floor(this.clock.nanos / FRAME_NS) & 0x7ff; }
 
   rouse() {
@@ -203,20 +223,30 @@ export class UsbHost {
       ask(0x80, GET_DESCRIPTOR, TYPE_DEVICE << 8, 18, () =>
         ask(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, 9, (head) =>
           ask(0x80, GET_DESCRIPTOR, TYPE_CONFIGURATION << 8, head[2] | (head[3] << 8), (all) =>
-            ask(0x00, SET_CONFIGURATION, all[5], 0, () => this.configured(parseFunctions(all)))))));
+            ask(0x00, SET_CONFIGURATION, all[5], 0, () => this.configured(parseFunctions(all), bootEndpoints(all)))))));
   }
   tryAgain() {
     this.abandon();
-    if (++this.tries < ENUMERATION_TRIES) this.usb.resetDevice();
+    if (++this.tries < ENUMERATION_TRIES) this.resetBus();
   }
-  configured(functions) {
+  configured(functions, boot) {
     this.functions = functions;
+    if (boot) this.pipe = new BootPipe(this, boot, (bytes) => this.onPacket?.(bytes));
     functions.forEach((f, i) => {
       f.armed = 0; f.out = []; f.open = false; f.reading = true;
       this.setWanted(i, this.wanted[i] ?? { open: false, reading: true });
     });
-    for (const [endpoint, size] of this.armedEarly ?? []) this.armedOut(endpoint, size);
+    const early = this.armedEarly ?? [];
     this.armedEarly = null;
+    for (const [endpoint, size] of early) this.armedOut(endpoint, size);
+  }
+  closePipe() {
+    this.pipe?.close();
+    this.pipe = null;
+  }
+  secondBuffer(endpoint, out, is) {
+    const bit = 1 << (endpoint * 2 + (out ? 1 : 0));
+    this.second = is ? this.second | bit : this.second & ~bit;
   }
 
   // ---- serial functions --------------------------------------------------------------------------------------
@@ -244,8 +274,9 @@ export class UsbHost {
   }
   armedOut(endpoint, size) {
     if (endpoint === 0) { this.armedControl(); return; }
+    this.pipe?.armedEarly(endpoint);
     const f = this.functions.find((g) => g.outEndpoint === endpoint);
-    if (!f) { (this.armedEarly ??= []).push([endpoint, size]); return; }
+    if (!f) { if (!this.pipe) (this.armedEarly ??= []).push([endpoint, size]); return; }
     f.armed = size;
     this.moveOut(f);
   }

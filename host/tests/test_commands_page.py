@@ -1,0 +1,111 @@
+"""docs/commands.md says what the commands do: its exit codes, its examples, its completion."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from wrench import cli, errors
+from wrench.cli.limits import limits
+from wrench.cli.settings import settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+EXAMPLES = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"^```\n(.*?)^```$", PAGE, re.M | re.S)
+    for line in block.splitlines()
+]
+WRENCH = [
+    sys.executable,
+    "-c",
+    "import sys; sys.argv[0] = 'wrench'; from wrench.cli import main; main()",
+]
+
+
+def kinds(base: type[errors.WrenchError]) -> list[type[errors.WrenchError]]:
+    return [base, *(deeper for one in base.__subclasses__() for deeper in kinds(one))]
+
+
+def test_every_exit_code_is_on_the_page_and_in_the_tree() -> None:
+    ours = [kind for kind in kinds(errors.WrenchError) if kind.__module__ == errors.__name__]
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.M)}
+    assert {kind.exit_code for kind in ours} <= listed
+    assert {0, 2, 130} <= listed
+    for kind in ours:
+        assert re.search(rf"{kind.__name__} .*\b{kind.exit_code}\b", errors.__doc__ or ""), kind
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_a_command_with_options_that_there_are(example: str) -> None:
+    words = shlex.split(example)
+    assert words[0] == "wrench"
+    context = click.Context(cli.wrench, info_name="wrench")
+    command: click.Command = cli.wrench
+    rest = words[1:]
+    while isinstance(command, click.Group) and rest:
+        deeper = command.get_command(context, rest[0])
+        if deeper is None:
+            break
+        command, rest = deeper, rest[1:]
+    rest = [word for word in rest if not word.startswith("[")]
+    rest += ["--yes"] * any(it.name == "yes" for it in command.params)
+    made = command.make_context(command.name, rest, parent=context, resilient_parsing=False)
+    assert made.command is command
+
+
+def test_a_stop_waits_for_nothing_that_it_does_not_need() -> None:
+    code = "import sys, wrench.cli, wrench.cli.control; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"numpy", "rp2040py", "mpremote", "asyncio", "wrench.image", "wrench.boards"}
+    assert heavy & set(loaded.stdout.split()) == set()
+
+
+def test_every_command_is_listed_and_is_there() -> None:
+    context = click.Context(cli.wrench)
+    names = cli.wrench.list_commands(context)
+    assert {"run", "stop", "status", "log"} <= set(names)
+    for name in names:
+        command = cli.wrench.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+    assert cli.wrench.get_command(context, "control") is None
+
+
+def completed(*words: str) -> set[str]:
+    """What the shell is offered for the last word."""
+    done = subprocess.run(
+        WRENCH,
+        env=os.environ
+        | {
+            "_WRENCH_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+
+def test_the_shell_completes_commands_protections_and_levels() -> None:
+    assert {"limits", "log"} <= completed("wrench", "l")
+    assert completed("wrench", "limits", "set", "over") == {"over-current", "over-speed"}
+    assert completed("wrench", "limits", "set", "over-current", "t") == {"trip"}
+
+
+def test_settings_and_limits_complete_in_process() -> None:
+    (name,) = [it for it in settings.commands["get"].params if it.name == "name"]
+    context = click.Context(settings.commands["get"])
+    assert [item.value for item in name.shell_complete(context, "ceil")] == ["ceiling_permille"]
+    (protection,) = [it for it in limits.commands["set"].params if it.name == "protection"]
+    assert "speed" in [item.value for item in protection.shell_complete(context, "")]

@@ -1,0 +1,104 @@
+"""Events of a board in words."""
+
+from __future__ import annotations
+
+from wrench.levels import WATCHED
+from wrench.units import unit_of
+from wrench_firmware import wire
+
+
+def described(name: str, detail: int, value: int) -> str:
+    """What an event says, by its name in `wire.EVENTS`; another name is told as it is."""
+    about = _ABOUT.get(name)
+    return about(detail, value) if about else name
+
+
+def _boot(detail: int, value: int) -> str:
+    return f"boot {value}, by {_named(wire.RESET_CAUSES, detail)}"
+
+
+def _run(detail: int, value: int) -> str:
+    return f"run at {value / 10:g} %, from {_who(detail)}"
+
+
+def _limit(detail: int, value: int) -> str:
+    limit = _named(wire.LIMITS, detail)
+    return "nothing holds the speed" if limit == "none" else f"held by {limit} at {value / 10:g} %"
+
+
+def _trip(detail: int, value: int) -> str:
+    return f"TRIP: {_valued(detail, value)}"
+
+
+def _alarm(detail: int, value: int) -> str:
+    return f"alarm: {_valued(detail, value)}"
+
+
+def _alarm_over(detail: int, value: int) -> str:
+    return f"alarm over: {_valued(detail, value)}"
+
+
+def _probation(detail: int, value: int) -> str:
+    earned = f"step {detail}" if detail else "begins anew"
+    return f"probation: {earned}" + (f", up to {value / 10:g} %" if value else "")
+
+
+def _settings(detail: int, value: int) -> str:
+    del value
+    return "settings could not be written to flash" if detail else "factory settings and levels"
+
+
+def _levels(detail: int, value: int) -> str:
+    fault, level = _named(wire.FAULTS, detail >> 2), _named(wire.LEVELS, detail & 3)
+    return f"{level} of {fault} set to {_amount(fault, value)}"
+
+
+def _self_test(detail: int, value: int) -> str:
+    del value
+    return f"self-test failed: {_named(wire.FAULTS, detail)}" if detail else "self-test passed"
+
+
+_ABOUT = {
+    "boot": _boot,
+    "run": _run,
+    "stop": lambda detail, value: f"stop, from {_who(detail)}",
+    "limit": _limit,
+    "trip": _trip,
+    "reset": lambda detail, value: f"trip reset from {_who(detail)}: {_named(wire.FAULTS, value)}",
+    "alarm": _alarm,
+    "alarm over": _alarm_over,
+    "probation": _probation,
+    "maintenance": lambda detail, value: "maintenance: operation ends",
+    "settings": _settings,
+    "levels": _levels,
+    "unlocked": lambda detail, value: "unlocked at the board: levels may go above the board file's",
+    "new bearing": lambda detail, value: f"new bearing, number {value}",
+    "wall time": lambda detail, value: "wall time set",
+    "self-test": _self_test,
+    "samples lost": lambda detail, value: f"{value} samples lost",
+    "events lost": lambda detail, value: f"{value} events lost",
+    "exception": lambda detail, value: "the firmware met an exception",
+}
+
+
+def _who(by_link: int) -> str:
+    return "the link" if by_link else "the button"
+
+
+def _valued(fault_number: int, value: int) -> str:
+    fault = _named(wire.FAULTS, fault_number)
+    amount = _amount(fault, value)
+    return f"{fault}, {amount}" if amount else fault
+
+
+def _amount(fault: str, value: int) -> str:
+    """The value of what a protection watches; nothing where that says no more than its name."""
+    if value == wire.BROKEN:
+        return "its sensor is broken"
+    if fault not in WATCHED or value == wire.ABSENT or unit_of(WATCHED[fault]).flag:
+        return ""
+    return unit_of(WATCHED[fault]).shown(value)
+
+
+def _named(names: tuple[str, ...], number: int) -> str:
+    return names[number] if number < len(names) else f"unknown {number}"

@@ -25,6 +25,7 @@ _MODULES = {
     "monitor": "monitor",
     "record": "recording",
     "recover": "recording",
+    "report": "report",
     "reset": "control",
     "run": "control",
     "settings": "settings",
@@ -32,6 +33,7 @@ _MODULES = {
     "status": "control",
     "stop": "control",
     "time": "time",
+    "view": "report",
 }
 """The module of each command in this package, where it has the command's name."""
 

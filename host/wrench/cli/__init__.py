@@ -15,6 +15,7 @@ _MODULES = {
     "boards": "boards",
     "capture": "recording",
     "demo": "demo",
+    "doctor": "doctor",
     "export": "recording",
     "flash": "flash",
     "image": "image",

@@ -31,3 +31,13 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own that shares what is expensive: no bench of anybody else is in it,
     and it keeps no board from one test to the next."""
     return link_cache(tmp_path / "cache", monkeypatch)
+
+_OF_AN_EMULATED_BOARD = {"VirtualBench", "Emulator", "assemble", "Up"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs an emulated board, for `make unit`."""
+    for item in items:
+        names = vars(getattr(item, "module", None) or object)
+        if _OF_AN_EMULATED_BOARD & names.keys():
+            item.add_marker(pytest.mark.emulator)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,12 +125,3 @@ def spectrum(acceleration_g: NDArray[np.float64], rate_hz: int) -> Spectrum:
     window = np.hanning(n + 1)[:-1]
     lines = np.abs(np.fft.rfft((acceleration_g - acceleration_g.mean()) * window))
     return Spectrum(rate_hz / n, lines * (2.0 / window.sum()))
-
-
-def joined(blocks: Iterable[Block]) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
-    """Blocks as one: each sample's number, and its counts."""
-    held = list(blocks)
-    if not held:
-        return np.zeros(0, np.int64), np.zeros((0, 3), np.int16)
-    numbers = [np.arange(block.first, block.first + len(block.counts)) for block in held]
-    return np.concatenate(numbers), np.concatenate([block.counts for block in held])

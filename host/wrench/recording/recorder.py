@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wrench import __version__, readout
 from wrench.boards import Board
-from wrench.link import Decoder, Frame
+from wrench.link import Frame
 from wrench.recording import chunk, schema
 from wrench.recording.chunk import Message
 from wrench.recording.clock import Block, SampleClock, unwrapped
@@ -135,8 +135,8 @@ class Recorder:
             return 0.0
         return (last.last - first.last) / (last.time_us - first.time_us) * _SECOND_US
 
-    def take(self, frame: Frame, decoder: Decoder) -> None:
-        """Record a frame, which `decoder` has yielded; once it is `full`, nothing more."""
+    def take(self, frame: Frame, decoder: readout.Counts) -> None:
+        """Record a frame; `decoder` has counted until it came. Once it is `full`, nothing more."""
         if self.full:
             return
         self._least_ns = min(self._least_ns, self._wall_ns() - frame.time_us * 1000)

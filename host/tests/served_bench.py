@@ -24,6 +24,7 @@ PATIENCE_S = 40.0
 """For what takes a second on a computer that does nothing else."""
 
 WRENCH = [sys.executable, "-c", "from wrench.cli import main; main()"]
+IN_BOOTSEL = "the board is in BOOTSEL"
 OPERATES, CONSOLE_ONLY = "the board operates", "the board shows its console"
 
 

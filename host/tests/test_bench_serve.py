@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from served_bench import (
     CONSOLE_ONLY,
+    IN_BOOTSEL,
     OPERATES,
     PATIENCE_S,
     WRENCH,
@@ -184,6 +186,56 @@ def test_maintenance_gives_the_console_to_mpremote_and_flashing_ends_it(up: Up) 
     assert "nothing changed" in flashed.stdout
     up.wait_for(OPERATES, before)
     assert wait_until(lambda: _mode() == "idle"), _mode()
+
+
+def attached_board() -> dict[str, Any]:
+    listed = wrench("boards", "--json")
+    assert listed.returncode == 0, listed.stderr
+    (board,) = json.loads(listed.stdout)
+    return board
+
+
+def test_what_is_attached_is_told_in_every_state(up: Up) -> None:
+    operating = attached_board()
+    assert (operating["state"], operating["up_to_date"]) == ("operating", True)
+    assert operating["board_name"] == "pico-adxl345"
+    assert operating["to_do"] == ""
+    assert wrench("maintenance").returncode == 0
+    resting = attached_board()
+    assert (resting["state"], resting["up_to_date"]) == ("console", True)
+    assert resting["firmware_hash"] == operating["firmware_hash"]
+    before = len(up.said)
+    assert wrench("flash").returncode == 0
+    up.wait_for(OPERATES, before)
+
+
+def test_an_image_is_installed_through_the_boot_rom_and_one_that_is_there_is_left(up: Up) -> None:
+    before = len(up.said)
+    flashed = wrench("flash", "--image", "stock", "--json")
+    assert flashed.returncode == 0, flashed.stderr
+    up.wait_for(IN_BOOTSEL, before)
+    up.wait_for(OPERATES, before)
+    facts = json.loads(flashed.stdout)
+    assert (facts["image_bytes_written"], facts["files_written"]) == (0, [])
+    assert facts["board"]["micropython_version"] == "1.25.0"
+
+
+def test_the_doctor_finds_a_bench_well_and_a_tripped_one_not(up: Up) -> None:
+    del up
+    assert wait_until(lambda: _mode() == "idle"), _mode()
+    well = wrench("doctor", "--for", "1s")
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "none of" in well.stdout
+    assert "steady part" in well.stdout
+    port = BoardConnection().open_link()
+    operation.start(Link(port), 300)
+    port.close()
+    ill = wrench("doctor", "--for", "1s", "--json")
+    assert ill.returncode == 1
+    found = {it["about"]: it for it in json.loads(ill.stdout)}
+    assert found["self-test"]["verdict"] == "bad"
+    assert "link lost" in found["self-test"]["seen"]
+    assert wrench("reset").returncode == 0
 
 
 def test_what_was_written_to_flash_outlives_a_killed_bench_and_no_process_is_left(

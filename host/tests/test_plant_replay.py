@@ -13,7 +13,7 @@ from scipy.io import wavfile
 from test_plant_harness import QUIET, envelope_spectrum, line, run
 
 from wrench.bench.plant import ADXL345_SITE, BEARING_6205, MachineParameters, Plant, Replay
-from wrench.errors import BenchError
+from wrench.errors import BenchError, RecordingError, WrenchError
 
 RATE = 3200.0
 CWRU_OUTER = "12k_Drive_End_OR007@6_0_130.npz"
@@ -262,7 +262,7 @@ def test_a_bad_file_is_refused_with_one_sentence(
     tmp_path: Path, kind: str, fs: float | None, says: str
 ) -> None:
     path = make_bad(kind, tmp_path)
-    with pytest.raises(BenchError, match=says) as caught:
+    with pytest.raises(WrenchError, match=says) as caught:
         Replay(path, RATE, fs=fs)
     sentence = str(caught.value)
     assert "\n" not in sentence
@@ -274,7 +274,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[200:260] = b"\xff" * 60
     path.write_bytes(content)
-    with pytest.raises(BenchError, match="fetch it again"):
+    with pytest.raises(RecordingError, match="fetch it again"):
         Replay(path, RATE)
 
 
@@ -295,15 +295,15 @@ def test_a_bare_name_is_looked_up_in_wrench_data(
     cwru_like(deep / "a@6.npz", tone(50.0, 12000.0, 1.0))
     monkeypatch.chdir(elsewhere)
     monkeypatch.delenv("WRENCH_DATA", raising=False)
-    with pytest.raises(BenchError, match="WRENCH_DATA"):
+    with pytest.raises(RecordingError, match="WRENCH_DATA"):
         Replay("a@6.npz", RATE)
     monkeypatch.setenv("WRENCH_DATA", str(tmp_path / "data"))
     assert Replay("a@6.npz", RATE).rpm == 1796.0
-    with pytest.raises(BenchError, match=r"no recording b\.npz here or in"):
+    with pytest.raises(RecordingError, match=r"no recording b\.npz here or in"):
         Replay("b.npz", RATE)
-    with pytest.raises(BenchError, match="check the path"):
+    with pytest.raises(RecordingError, match="check the path"):
         Replay("nowhere/a@6.npz", RATE)
-    with pytest.raises(BenchError, match="is a folder; name a recording"):
+    with pytest.raises(RecordingError, match="is a folder; name a recording"):
         Replay(deep, RATE)
 
 

@@ -11,7 +11,8 @@
     │   └── RefusedError        7   the board answered, and said no
     ├── FlashError              8   installing the firmware failed
     ├── RunEndedError           9   a run ended otherwise than its owner asked
-    └── RecordingError         10   a recording cannot be written, read or exported
+    ├── RecordingError         10   a recording cannot be written, read or exported
+    └── ReportError            11   a report cannot be made or written
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
@@ -83,3 +84,9 @@ class RecordingError(WrenchError):
     """A recording cannot be written, read, mended or exported."""
 
     exit_code = 10
+
+
+class ReportError(WrenchError):
+    """A report cannot be made or written, or there is no display for a view."""
+
+    exit_code = 11

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wrench import image as images
+from wrench.analysis.files import find_recording
 from wrench.bench.assemble import Assembly, assemble, bare_flash, find_image
 from wrench.bench.emulator.runtime import installed_emulator
 from wrench.bench.flash_file import FlashFile
 from wrench.bench.plant import scenario
-from wrench.bench.plant.replay import find_recording
 from wrench.bench.ports import pty_needed
 from wrench.bench.serve import BenchServer
 from wrench.boards import load_board

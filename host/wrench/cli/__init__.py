@@ -16,6 +16,7 @@ _MODULES = {
     "boards": "boards",
     "capture": "recording",
     "demo": "demo",
+    "doctor": "doctor",
     "export": "recording",
     "flash": "flash",
     "image": "image",
@@ -26,6 +27,7 @@ _MODULES = {
     "monitor": "monitor",
     "record": "recording",
     "recover": "recording",
+    "report": "report",
     "reset": "control",
     "run": "control",
     "settings": "settings",
@@ -33,6 +35,7 @@ _MODULES = {
     "status": "control",
     "stop": "control",
     "time": "time",
+    "view": "report",
 }
 """The module of each command in this package, where it has the command's name."""
 

@@ -1,0 +1,1 @@
+"""Signal processing of vibration: what a report shows, as numbers."""

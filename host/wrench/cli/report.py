@@ -1,0 +1,204 @@
+"""`wrench report` and `wrench view`: what a recording shows."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wrench.boards.schema import Bearing
+from wrench.cli.options import JSON, Duration
+from wrench.errors import ReportError
+
+if TYPE_CHECKING:
+    from wrench.analysis.load import Told
+    from wrench.analysis.measurement import Measurement
+    from wrench.analysis.result import Choices
+
+_MOST = 1e7
+
+
+class Positive(click.ParamType[float]):
+    """A number above 0, and not beyond all bounds."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Fails where it is none."""
+        number = click.FLOAT.convert(value, param, ctx)
+        if not 0.0 < number < _MOST:
+            self.fail(f"{value!r} is not between 0 and {_MOST:,.0f}")
+        return number
+
+
+class Moment(Duration):
+    """A time since the recording began, "0", "12.5", "90s" or "2min"; converts to seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Fails where it is no time, or below 0."""
+        if re.fullmatch(r"0+([.,]0*)?\s*(ms|s|min|h|)", str(value).strip()):
+            return 0.0
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no time in a recording; give one such as 12.5, 90s or 2min")
+
+
+class Band(click.ParamType[tuple[float, float]]):
+    """A band in Hz, "600-1400"; converts to its two ends."""
+
+    name = "band"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Fails where it is not two rising frequencies above 0."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:-|–|:|\.\.)\s*(\d+(?:\.\d+)?)\s*(?:Hz)?", value)
+        if match is None or not 0.0 < float(match[1]) < float(match[2]):
+            self.fail(f"{value!r} is no band; give two rising frequencies in Hz, such as 600-1400")
+        return float(match[1]), float(match[2])
+
+
+class Geometry(click.ParamType[Bearing]):
+    """A bearing, "BALLS,BALL_MM,PITCH_MM" or with the contact angle in degrees as a fourth."""
+
+    name = "bearing"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Bearing:
+        """Fails where it is no bearing."""
+        if isinstance(value, Bearing):
+            return value
+        try:
+            balls, ball_mm, pitch_mm, *angle = (float(one) for one in str(value).split(","))
+            if len(angle) > 1 or not balls.is_integer() or not ball_mm < pitch_mm:
+                raise ValueError(value)
+            return Bearing(
+                balls=int(balls),
+                ball_diameter_mm=ball_mm,
+                pitch_diameter_mm=pitch_mm,
+                contact_angle_deg=angle[0] if angle else 0.0,
+            )
+        except ValueError:
+            self.fail(
+                f"{value!r} is no bearing; give the number of balls, a ball's diameter and the "
+                "pitch diameter in mm, such as 9,7.94,39.04"
+            )
+
+
+def _choices(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what to look at, and what the file does not tell."""
+
+    @click.argument("file", metavar="FILE")
+    @click.option("--from", "start_s", type=Moment(), help="Of the recording, as 12.5 or 2min.")
+    @click.option("--to", "end_s", type=Moment(), help="The end of it.")
+    @click.option("--axis", help="The one to show alone; default: that with the most vibration.")
+    @click.option("--band", "band_hz", type=Band(), help="Of the envelope in Hz, as 600-1400.")
+    @click.option(
+        "--rpm",
+        type=Positive(),
+        help="The shaft's constant speed, where the file does not tell it.",
+    )
+    @click.option("--board", metavar="NAME|FILE", help="A board file: its bearing, levels, bands.")
+    @click.option(
+        "--bearing",
+        type=Geometry(),
+        metavar="N,D,P[,A]",
+        help="Balls, ball and pitch in mm.",
+    )
+    @click.option(
+        "--fs",
+        type=Positive(),
+        help="The sampling rate in Hz of a file that does not tell it.",
+    )
+    @functools.wraps(command)
+    def with_choices(
+        *,
+        file: str,
+        start_s: float | None,
+        end_s: float | None,
+        axis: str | None,
+        band_hz: tuple[float, float] | None,
+        rpm: float | None,
+        board: str | None,
+        bearing: Bearing | None,
+        fs: float | None,
+        **others: Any,
+    ) -> None:
+        from wrench.analysis.load import Told  # noqa: PLC0415  (not for `wrench --help`)
+        from wrench.analysis.result import Choices  # noqa: PLC0415
+        from wrench.boards import load_board  # noqa: PLC0415
+
+        told = Told(fs, rpm, load_board(board) if board else None, bearing)
+        command(file=file, told=told, choices=Choices(start_s, end_s, axis, band_hz), **others)
+
+    return with_choices
+
+
+@click.command()
+@_choices
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Ending in .html, .pdf or .png (one page); default: the recording's name and .html.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there already.")
+@JSON
+def report(
+    *, file: str, told: Told, choices: Choices, output: Path | None, force: bool, as_json: bool
+) -> None:
+    """Make a report of a recording: its vibration over time, spectra, and the bearing's fault
+    frequencies.
+
+    FILE is a recording of Wrench (.mcap), or one that others made: .npz, .mat, .wav, .csv in g.
+    """
+    from wrench.analysis.analyse import analyse  # noqa: PLC0415
+    from wrench.analysis.files import find_recording  # noqa: PLC0415
+    from wrench.reporting.summary import summary  # noqa: PLC0415
+    from wrench.reporting.write import form_of, write  # noqa: PLC0415
+
+    path = output or Path(find_recording(file).stem + ".html")
+    form_of(path)
+    if path.exists() and not force:
+        raise ReportError(f"{path} is there already; give another name with -o, or --force")
+    if not path.parent.is_dir():
+        raise ReportError(f"there is no folder {path.parent}; make it, or name another with -o")
+    analysis = analyse(_load(file, told), choices)
+    size = write(analysis, path)
+    if as_json:
+        click.echo(json.dumps({"report": str(path), "bytes": size, **summary(analysis)}, indent=2))
+        return
+    for sentence in analysis.missing:
+        click.echo(sentence)
+    click.echo(f"{path}: {size / 1e6:.1f} MB")
+
+
+@click.command()
+@_choices
+def view(*, file: str, told: Told, choices: Choices) -> None:
+    """Look at a recording in a window: mark a stretch of the waveform to see its spectra."""
+    from wrench.reporting import viewer  # noqa: PLC0415
+
+    viewer.show(_load(file, told), choices)
+
+
+def _load(file: str, told: Told) -> Measurement:
+    from wrench.analysis.load import load  # noqa: PLC0415
+
+    return load(file, told)

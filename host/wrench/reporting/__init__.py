@@ -1,0 +1,1 @@
+"""Reports: what the analysis has found, as figures and documents."""

@@ -56,8 +56,8 @@ Velocity  RMS of the worst axis. Acceleration: peak of the worst axis.
           Alarm, limit and trip are the board's levels.
 Waveform  one axis, its mean removed. Spectrum: amplitudes, Hann window.
 Link      age of the newest frame, at most; latency of an answer.
-Lost      samples by the sensor; frames missing on the way (m), bad, with
-          a wrong CRC (b), dropped for want of room by the board (d);
+Lost      samples by the sensor; frames missing on the way (m), bad (b:
+          a wrong CRC), dropped by the board for want of room (d);
           all since this monitor began.
 """
 

@@ -132,3 +132,14 @@ def test_settings_and_limits_complete_in_process() -> None:
     assert [item.value for item in name.shell_complete(context, "ceil")] == ["ceiling_permille"]
     (protection,) = [it for it in limits.commands["set"].params if it.name == "protection"]
     assert "speed" in [item.value for item in protection.shell_complete(context, "")]
+
+
+def test_the_readme_tells_every_command() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme.partition("| command | what it does |")[2].partition("\n\n")[0]
+    told = {
+        name
+        for row in table.splitlines()
+        for name in re.findall(r"`([a-z]+)`", row.split("|")[1] if "|" in row[1:] else "")
+    }
+    assert told == set(cli.wrench.list_commands(click.Context(cli.wrench)))

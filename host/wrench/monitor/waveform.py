@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrench.link import Frame
-
-_WRAP = 1 << 30  # the board's count of samples wraps here, in a field of 32 bits
-_BYTES_A_TRIPLE = 6
+from wrench.sample_clock import NUMBER_MASK, counts_of
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,13 @@ class Waveform:
     def add(self, frame: Frame) -> None:
         """Take a waveform frame; one whose tail is too short for its samples is taken as far as it
         goes."""
-        size = min(frame["samples"], len(frame.tail) // _BYTES_A_TRIPLE)
-        counts = np.frombuffer(frame.tail, "<i2", 3 * size).reshape(-1, 3)
+        counts = counts_of(frame)
         first: int = frame["first_sample"]
         if self.blocks:
             last = self.blocks[-1]
             end = last.first + len(last.counts)
-            ahead = (first - end) % _WRAP
-            if frame.time_us < last.time_us or ahead >= _WRAP // 2:
+            ahead = (first - end) & NUMBER_MASK
+            if frame.time_us < last.time_us or ahead > NUMBER_MASK // 2:
                 self.clear()  # the board has started anew
             else:
                 self.missing_samples += 0 if self._interrupted else ahead

@@ -19,8 +19,8 @@ from wrench.boards import Board
 from wrench.link import Frame
 from wrench.recording import chunk, schema
 from wrench.recording.chunk import Message
-from wrench.recording.clock import Block, SampleClock, unwrapped
 from wrench.recording.container import RecordingFile, cannot_write
+from wrench.sample_clock import Block, SampleClock, counts_of, unwrapped
 from wrench_firmware import wire
 
 METADATA = "wrench"
@@ -32,7 +32,6 @@ _CHUNK_S = 0.8  # with what writing takes, no more than the last second is lost
 _CHUNK_BYTES = 4_000_000
 _QUEUED_CHUNKS = 100  # while a disk does not answer
 _SECOND_US = 1_000_000
-_TRIPLE_BYTES = 6
 _SAMPLE = schema.SAMPLE
 _WAVEFORM_ID = schema.CHANNELS[schema.WAVEFORM_TOPIC]
 
@@ -195,9 +194,8 @@ class Recorder:
             self._queue.put(lambda: self._file.add_attachment(name, BOARD_FILE_TYPE, text, now_ns))
 
     def _take_block(self, frame: Frame) -> None:
-        first, samples, scale_ug = frame["first_sample"], frame["samples"], frame["scale_ug"]
-        samples = min(samples, len(frame.tail) // _TRIPLE_BYTES)
-        counts = frame.tail[: samples * _TRIPLE_BYTES]
+        first, scale_ug, triples = frame["first_sample"], frame["scale_ug"], counts_of(frame)
+        samples = len(triples)
         if not samples:
             return
         if self._lost_samples is not None and frame.lost_samples != self._lost_samples:
@@ -212,7 +210,6 @@ class Recorder:
         self._last_block = Block(number, samples, frame.time_us)
         self._first_block = self._first_block or self._last_block
         self._blocks.append(self._last_block)
-        triples = np.frombuffer(counts, "<i2").reshape(-1, 3)
         self._values.append(triples * (scale_ug / 1e6))
         self._bytes += samples * _SAMPLE.record.itemsize
         payload = schema.BLOCK.encode(

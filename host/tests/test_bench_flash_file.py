@@ -13,8 +13,8 @@ import pytest
 from wrench.bench import registry
 from wrench.bench.emulator import FLASH_BYTES
 from wrench.bench.flash_file import FlashFile
-from wrench.bench.lock import hold, is_held
 from wrench.bench.registry import Registration, RunningBench
+from wrench.lock import hold, is_held
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 CONTENT = bytes(range(256)) * (FLASH_BYTES // 256)
@@ -65,7 +65,7 @@ def test_two_benches_of_one_board_have_a_file_each() -> None:
 def test_a_lock_ends_with_a_killed_holder(tmp_path: Path) -> None:
     path = tmp_path / "it.lock"
     code = (
-        "import sys, time; from pathlib import Path; from wrench.bench.lock import hold\n"
+        "import sys, time; from pathlib import Path; from wrench.lock import hold\n"
         "lock = hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

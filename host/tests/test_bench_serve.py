@@ -288,7 +288,7 @@ def test_a_fresh_bench_has_a_bare_board_and_ctrl_c_ends_it() -> None:
     [
         (["--scenario", "nix"], 4, "there is no scenario 'nix'; choose one of: healthy"),
         (["--board", "nix"], 2, "no board has this name"),
-        (["--replay", "nix.npz"], 4, "there is no recording nix.npz"),
+        (["--replay", "nix.npz"], 10, "there is no recording nix.npz"),
         (["--image", "nix"], 4, "choose one of: stock"),
     ],
 )

@@ -74,7 +74,15 @@ def start(*arguments: str) -> Lines:
 
 
 def modes(monitor: Lines) -> list[str]:
-    return [json.loads(line)["mode"] for line in list(monitor.said) if line.startswith("{")]
+    return [said["mode"] for said in objects(monitor) if said["type"] == "status"]
+
+
+def objects(monitor: Lines) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in list(monitor.said) if line.startswith("{")]
+
+
+def connections(monitor: Lines) -> int:
+    return sum(said["type"] == "connected" for said in objects(monitor))
 
 
 def status() -> dict[str, Any]:
@@ -139,11 +147,12 @@ def test_a_killed_hub_is_told_by_every_command_and_the_motor_stops(up: Up) -> No
     run.wait_for("running")
     (hub,) = sharing.running()
     os.kill(hub.pid, signal.SIGKILL)
-    for command in (monitor, run):
-        assert command.process.wait(PATIENCE_S) == PortError.exit_code
-        assert command.wait_for("the process that shared")
+    assert run.process.wait(PATIENCE_S) == PortError.exit_code
+    assert run.wait_for("the process that shared")
+    assert wait_until(lambda: connections(monitor) == 2), "the monitor joins the next one"
     told = status()
     assert (told["mode"], told["fault"], told["duty_permille"]) == ("tripped", "link lost", 0)
+    assert monitor.end(signal.SIGINT) == 0
 
 
 def test_a_stopped_reader_holds_up_nobody(up: Up) -> None:
@@ -173,12 +182,13 @@ def test_maintenance_goes_through_the_hub_and_flashing_brings_the_board_back(up:
     assert run.end(signal.SIGINT) == 0
     asked = wrench("maintenance")
     assert asked.returncode == 0, asked.stderr
-    assert monitor.process.wait(PATIENCE_S) == PortError.exit_code
-    assert monitor.wait_for("has gone")
+    assert monitor.wait_for('"waiting"')
     flashed = wrench("flash")
     assert flashed.returncode == 0, flashed.stderr
     assert "nothing changed" in flashed.stdout
     up.wait_for(OPERATES, before)
+    assert wait_until(lambda: connections(monitor) == 2)
+    assert monitor.end(signal.SIGINT) == 0
 
 
 def test_a_run_ends_when_its_file_appears(up: Up, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ def install(
     if (boot := connection.look().boot) is not None:
         choice = _Choice(find, known, image_asked, erase)
         written = _through_boot_rom(boot, choice, step, progress)
+        _to_prompt(connection, step)
     console = connection.open_console(BACK_S)
     try:
         step("comparing with what the board has")
@@ -198,9 +200,9 @@ def enter_maintenance(connection: BoardConnection) -> None:
     _await_prompt(connection)
 
 
-def _await_prompt(connection: BoardConnection) -> None:
+def _await_prompt(connection: BoardConnection) -> bool:
     """A Ctrl-C that comes before the start-up has seen that maintenance is asked for would leave
-    the request standing, for the boot after the next as well."""
+    the request standing, for the boot after the next as well. False where no prompt comes."""
     console = connection.open_console(BACK_S)
     try:
         console.timeout = _PROMPT_S
@@ -210,6 +212,26 @@ def _await_prompt(connection: BoardConnection) -> None:
             said += byte
     finally:
         console.close()
+    return said.endswith(_PROMPT)
+
+
+def _to_prompt(connection: BoardConnection, step: Callable[[str], None]) -> None:
+    """A board that starts with an image may have the firmware already, and begin to operate: its
+    console then goes while it is in use, and comes back beside the link."""
+    until = time.monotonic() + BACK_S
+    while True:
+        if connection.look().link is not None:
+            step("entering maintenance")
+            enter_maintenance(connection)
+            return
+        try:
+            if _await_prompt(connection):
+                return
+        except PortError:
+            if time.monotonic() >= until:
+                raise
+        if time.monotonic() >= until:
+            return  # whoever asks its REPL next says what is wrong
 
 
 def verify(connection: BoardConnection, board: Board, wanted: Deployment) -> Frame:

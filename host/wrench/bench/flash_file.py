@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from wrench.bench.emulator import FLASH_BYTES
-from wrench.bench.lock import Lock, hold
 from wrench.cache import cache_folder
+from wrench.lock import Lock, hold
 
 _DIGEST_BYTES = 32
 

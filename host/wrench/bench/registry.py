@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from wrench.bench.lock import hold, is_held
 from wrench.cache import cache_folder
 from wrench.errors import BenchError
+from wrench.lock import hold, is_held
 
 
 @dataclass(frozen=True)

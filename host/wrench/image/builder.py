@@ -67,6 +67,11 @@ def build(
     if ready is not None:
         report(Step("firmware", "nothing has changed, already built", done=True))
         return ready
+    if not sys.platform.startswith("linux"):
+        raise ImageError(
+            "an image is built on Linux alone, with Debian's compiler; here, pass one that was "
+            "built there, or MicroPython's download for the Pico, with `wrench image get --file`"
+        )
     log = log_path(kind)
     with cache.locked(report) as lock:
         with explained_os_errors():

@@ -8,10 +8,10 @@ Whoever changes anything else in the cache holds its one lock.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,7 @@ from wrench.cache import cache_root
 from wrench.errors import ImageError
 from wrench.image.contents import inspect
 from wrench.image.progress import Progress, Step
+from wrench.lock import take
 
 _KEPT_PER_KIND = 8
 """Older images of the same kind are deleted; each is about 0.7 MB."""
@@ -89,8 +90,7 @@ def need_space(size_bytes: int, what: str) -> None:
     root = cache_dir()
     with explained_os_errors():
         root.mkdir(parents=True, exist_ok=True)
-        status = os.statvfs(root)
-    free = status.f_bavail * status.f_frsize
+        free = shutil.disk_usage(root).free
     if free < size_bytes:
         raise ImageError(
             f"{what} needs {size_bytes >> 20} MB in the cache {root}, where {free >> 20} MB are "
@@ -106,18 +106,16 @@ def locked(progress: Progress) -> Iterator[int]:
     """
     with explained_os_errors():
         cache_dir().mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(cache_dir() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(cache_dir() / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         told = False
         while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if take(descriptor):
                 break
-            except BlockingIOError:
-                if not told:
-                    progress(Step("wait", "another wrench is working on the cache, waiting for it"))
-                    told = True
-                time.sleep(0.2)
+            if not told:
+                progress(Step("wait", "another wrench is working on the cache, waiting for it"))
+                told = True
+            time.sleep(0.2)
         if told:
             progress(Step("wait", "the other wrench has finished", done=True))
         yield descriptor

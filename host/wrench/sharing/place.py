@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
-from wrench.bench.lock import Lock, hold, is_held
+from wrench.lock import Lock, hold, is_held
 
 PROTOCOL = 1
 """Between a hub and its clients; another one is told apart by it."""

@@ -28,7 +28,7 @@ def hold(path: Path) -> Lock | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _take(descriptor):
+        if not take(descriptor):
             os.close(descriptor)
             return None
         try:
@@ -47,12 +47,13 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _take(descriptor)
+        return not take(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _take(descriptor: int) -> bool:
+def take(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False where another one has it."""
     try:
         if sys.platform == "win32":
             import msvcrt  # noqa: PLC0415

@@ -80,6 +80,29 @@ def test_every_command_is_listed_and_is_there() -> None:
     assert cli.wrench.get_command(context, "control") is None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("module", ["wrench.cli", "wrench.cli.control", "wrench.board"])
+def test_ctrl_c_while_a_command_is_being_imported_is_one_line(module: str) -> None:
+    # In a callback of a weak reference, as there are in imports, an exception would be lost.
+    code = f"""
+import os, signal, sys, weakref
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            gone = set()
+            watched = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.SIGINT))
+            del gone
+sys.meta_path.insert(0, Finder())
+sys.argv = ["wrench", "stop", "--port", "loop://"]
+from wrench.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "wrench: interrupted\n")
+
+
 def completed(*words: str) -> set[str]:
     """What the shell is offered for the last word."""
     done = subprocess.run(
@@ -109,3 +132,14 @@ def test_settings_and_limits_complete_in_process() -> None:
     assert [item.value for item in name.shell_complete(context, "ceil")] == ["ceiling_permille"]
     (protection,) = [it for it in limits.commands["set"].params if it.name == "protection"]
     assert "speed" in [item.value for item in protection.shell_complete(context, "")]
+
+
+def test_the_readme_tells_every_command() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme.partition("| command | what it does |")[2].partition("\n\n")[0]
+    told = {
+        name
+        for row in table.splitlines()
+        for name in re.findall(r"`([a-z]+)`", row.split("|")[1] if "|" in row[1:] else "")
+    }
+    assert told == set(cli.wrench.list_commands(click.Context(cli.wrench)))

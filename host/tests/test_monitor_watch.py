@@ -297,7 +297,7 @@ def test_what_happened_while_the_link_was_lost_is_told_in_its_place(scene: Scene
     assert scene.events() == [
         "run towards 70 %, over the link",
         "link lost: gone",
-        "TRIP: link lost",
+        "TRIP: link lost, 455 ms",
         "the board is there again",
         "trip reset over the link: link lost",
     ]

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+from board_stream import BLOCK, SCALE_UG, Stream, counts_of
 
-from wrench.link import Frame
+from wrench.link import Decoder, Frame
 from wrench.monitor.capture_file import CaptureError, capture
 from wrench.monitor.plot import Scale, spectrum_lines, waveform_lines
+from wrench.monitor.recent import Recent
 from wrench.monitor.symbols import ASCII, UNICODE, Symbols
 from wrench.monitor.waveform import Waveform, spectrum, spectrum_samples
+from wrench.readout import Losses
+from wrench.recording import Recording
+from wrench.recording.facts import facts
 
 RATE_HZ = 3200
-GREETING = Frame(
-    "greeting",
-    {
-        "board_name": b"Bench / drill 2",
-        "unique_id": bytes(8),
-        "firmware_hash": 1,
-        "boot_count": 3,
-        "sample_rate_hz": RATE_HZ,
-    },
-    0,
-    0,
-    0,
-    0,
-)
 
 
 def block(first: int, count: int = 32, *, scale_ug: int = 4000, tail: bytes | None = None) -> Frame:
@@ -152,29 +144,69 @@ def test_a_scale_grows_at_once_and_does_not_dance() -> None:
 
 
 # ---- captures --------------------------------------------------------------------------------
-def test_a_capture_holds_what_there_was(tmp_path: Path) -> None:
-    held = filled(10)
-    held.add(block(32 * 10 + 4))
-    path, seconds = capture(tmp_path, held, GREETING)
-    assert seconds == pytest.approx(0.11)
-    assert path.name.startswith("wrench-bench-drill-2-")
-    with np.load(path) as data:
-        assert data["counts"].shape == (352, 3)
-        assert data["counts"].dtype == np.int16
-        assert list(np.flatnonzero(np.diff(data["sample"]) != 1)) == [319]
-        assert int(data["missing_samples"]) == 4
-        assert int(data["rate_hz"]) == RATE_HZ
-        assert int(data["scale_ug"]) == 4000
-        assert len(data["block_time_us"]) == len(data["block_sample"]) == 11
+def kept_of(stream: Stream, seconds: float = 10.0) -> Recent:
+    """What is kept of a board's stream."""
+    wall_ns = itertools.count(1_800_000_000 * 10**9, 10**6)
+    recent = Recent(seconds, wall_ns.__next__)
+    decoder, losses = Decoder(), Losses()
+    for frame in decoder.feed(stream.bytes()):
+        recent.add(frame, losses.update(frame, decoder))
+    return recent
+
+
+def test_a_capture_is_a_recording(tmp_path: Path) -> None:
+    stream = Stream(14.0, dropped=frozenset({900}))
+    recent = kept_of(stream)
+    path, seconds = capture(tmp_path, recent.frames(), stream.greeting())
     assert list(tmp_path.iterdir()) == [path]
+    assert path.suffix == ".mcap"
+    assert seconds == pytest.approx(10.0, abs=0.1)
+    with Recording(path) as recording:
+        told = facts(recording)
+        waveform = recording.waveform()
+    assert told["complete"]
+    assert told["board"]["board_name"] == "a board"
+    assert told["duration_s"] == pytest.approx(10.0, abs=0.1)
+    assert told["topics"]["/status"]["messages"] == pytest.approx(125, abs=2)
+    assert told["losses"]["frames_dropped_by_board"] == 1
+    assert [gap["why"] for gap in told["waveform"]["gaps"]] == ["dropped by the board"]
+    newest = np.array(counts_of(whole_of(stream)[-1])) * (SCALE_UG / 1e6)
+    assert waveform.acceleration_g[-1] == pytest.approx(newest)
+    assert waveform.rate_hz == pytest.approx(stream.true_hz, rel=1e-4)
+
+
+def test_a_capture_begins_where_the_waveform_was_not_asked_for(tmp_path: Path) -> None:
+    recent = kept_of(Stream(3.0))
+    recent.interrupted()
+    before = recent.frozen()
+    later = Stream(2.0, begin_us=7_000_000, first_sample=90_000)
+    decoder = Decoder()
+    for frame in decoder.feed(later.bytes()):
+        recent.add(frame, Losses())
+    path, _ = capture(tmp_path, recent.frames(), later.greeting())
+    with Recording(path) as recording:
+        assert not recording.gaps()
+        assert recording.waveform().acceleration_g.shape[0] == len(whole_of(later))
+    # What came before is there to be written until then.
+    _, seconds = capture(tmp_path, before.frames(), later.greeting())
+    assert seconds == pytest.approx(3.0, abs=0.1)
 
 
 def test_no_waveform_is_no_capture(tmp_path: Path) -> None:
+    stream = Stream(1.0)
+    kept = [it for it in kept_of(stream).frames() if it.frame.name != "waveform"]
     with pytest.raises(CaptureError, match="panel Waveform says why"):
-        capture(tmp_path, Waveform(RATE_HZ, 1.0), GREETING)
+        capture(tmp_path, kept, stream.greeting())
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="cannot write"):
-        capture(tmp_path / "missing", filled(3), GREETING)
+    stream = Stream(1.0)
+    with pytest.raises(CaptureError, match=r"cannot write .* start the monitor in another folder"):
+        capture(tmp_path / "missing", kept_of(stream).frames(), stream.greeting())
+
+
+def whole_of(stream: Stream) -> range:
+    """The numbers of its samples."""
+    blocks = int(stream.seconds * stream.true_hz / BLOCK)
+    return range(stream.first_sample, stream.first_sample + blocks * BLOCK)

@@ -237,7 +237,7 @@ def test_a_capture_has_the_seconds_asked_for(tmp_path: Path, seconds: float) -> 
 def test_an_event_is_a_line_in_a_log_panel_too(tmp_path: Path) -> None:
     decoder = Decoder()
     recorder = Recorder(tmp_path / "run.mcap", Stream().greeting(), wall_ns=lambda: WALL_NS)
-    told = [("run", 0, wire.ABSENT), ("trip", wire.FAULTS.index("stall"), 12)]
+    told = [("run", 1, 600), ("trip", wire.FAULTS.index("stall"), 12)]
     for n, (name, detail, value) in enumerate(told):
         values = {"code": wire.EVENTS.index(name), "detail": detail, "value": value}
         for frame in decoder.feed(data_frame("event", n, 1_000_000 * n, **values)):
@@ -249,13 +249,14 @@ def test_an_event_is_a_line_in_a_log_panel_too(tmp_path: Path) -> None:
         times = [it.log_time for it in StreamReader(file).records if isinstance(it, Message)]
     assert times == sorted(times)
     found = [(m, it) for topic, m, it in read_strictly(recorder.path) if topic == "/event_log"]
-    assert [it.message for _, it in found] == ["run: 0", "trip: stall, 12"]
+    texts = ["run towards 60 %, over the link", "TRIP: stall, 12 ms"]
+    assert [it.message for _, it in found] == texts
     assert [it.Level.Name(it.level) for _, it in found] == ["INFO", "ERROR"]
     assert {it.name for _, it in found} == {"a board"}
     for message, it in found:
         assert it.timestamp.ToNanoseconds() == message.log_time
     with Recording(recorder.path) as recording:
-        assert list(recording.table("/event_log")["message"]) == ["run: 0", "trip: stall, 12"]
+        assert list(recording.table("/event_log")["message"]) == texts
 
 
 # ---- when it is on the disk ----------------------------------------------------------------------

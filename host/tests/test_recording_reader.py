@@ -13,8 +13,8 @@ from board_stream import BLOCK, SCALE_UG, TRUE_HZ, Stream, counts_of
 from test_recording_file import recorded
 
 from wrench.recording import Recording, Waveform
-from wrench.recording.clock import Block, SampleClock
 from wrench.recording.facts import facts
+from wrench.sample_clock import Block, SampleClock
 
 
 def opened(path: Path, stream: Stream) -> Recording:

@@ -95,8 +95,8 @@ def test_a_lost_block_is_a_gap_and_is_said_first(drill: Analysis, page: str) -> 
 
 
 def test_events_are_told_with_their_reading_and_their_meaning(page: str) -> None:
-    assert "trip: vibration, 4.6 mm/s" in page
-    assert "run towards 70 % of rated speed, over the link" in page
+    assert "TRIP: vibration, 4.60 mm/s" in page
+    assert "run towards 70 %, over the link" in page
     assert "22:13:31" in page  # the wall time of the trip
 
 
@@ -173,7 +173,7 @@ def test_pdf_has_text_that_can_be_searched(drill: Analysis, tmp_path: Path) -> N
     )
     text = run.stdout
     assert "worn <b>&drill.mcap" in text
-    assert "trip: vibration" in text
+    assert "TRIP: vibration" in text
     for section in ("Recording", "Overall values", "Events", "Spectra", "Envelope", "Waterfalls"):
         assert re.search(rf"^\s*{section}\s*$", text, re.MULTILINE), section
     assert text.count("made by wrench") == text.count("\f")

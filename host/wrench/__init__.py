@@ -6,8 +6,8 @@ thing, a board file (`wrench.boards`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Not from `typing`: until this is imported, Ctrl-C ends a command with a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from wrench.board import Board
 
@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 __all__ = ["Board", "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # Only who asks for it waits for numpy.
     if name == "Board":
         from wrench.board import Board  # noqa: PLC0415

@@ -7,10 +7,11 @@ from wrench.units import unit_of
 from wrench_firmware import wire
 
 
-def described(name: str, detail: int, value: int) -> str:
-    """What an event says, by its name in `wire.EVENTS`; another name is told as it is."""
+def described(name: str, detail: int, value: int | None) -> str:
+    """What an event says, by its name in `wire.EVENTS`; another name is told as it is. `value` is
+    None, or one of the wire's two numbers for it, where there was no reading."""
     about = _ABOUT.get(name)
-    return about(detail, value) if about else name
+    return about(detail, wire.ABSENT if value is None else value) if about else name
 
 
 def _boot(detail: int, value: int) -> str:
@@ -18,11 +19,11 @@ def _boot(detail: int, value: int) -> str:
 
 
 def _run(detail: int, value: int) -> str:
-    return f"run at {value / 10:g} %, from {_who(detail)}"
+    return f"run towards {value / 10:g} %, {_who(detail)}"
 
 
 def _limit(detail: int, value: int) -> str:
-    limit = _named(wire.LIMITS, detail)
+    limit = limit_named(detail)
     return "nothing holds the speed" if limit == "none" else f"held by {limit} at {value / 10:g} %"
 
 
@@ -61,10 +62,10 @@ def _self_test(detail: int, value: int) -> str:
 _ABOUT = {
     "boot": _boot,
     "run": _run,
-    "stop": lambda detail, value: f"stop, from {_who(detail)}",
+    "stop": lambda detail, value: f"stop, {_who(detail)}",
     "limit": _limit,
     "trip": _trip,
-    "reset": lambda detail, value: f"trip reset from {_who(detail)}: {_named(wire.FAULTS, value)}",
+    "reset": lambda detail, value: f"trip reset {_who(detail)}: {_named(wire.FAULTS, value)}",
     "alarm": _alarm,
     "alarm over": _alarm_over,
     "probation": _probation,
@@ -82,11 +83,11 @@ _ABOUT = {
 
 
 def _who(by_link: int) -> str:
-    return "the link" if by_link else "the button"
+    return "over the link" if by_link else "at the button"
 
 
 def _valued(fault_number: int, value: int) -> str:
-    fault = _named(wire.FAULTS, fault_number)
+    fault = fault_named(fault_number)
     amount = _amount(fault, value)
     return f"{fault}, {amount}" if amount else fault
 
@@ -100,5 +101,15 @@ def _amount(fault: str, value: int) -> str:
     return unit_of(WATCHED[fault]).shown(value)
 
 
+def fault_named(number: int) -> str:
+    """A fault by its number, which events have as their detail; one that is none is "unknown"."""
+    return _named(wire.FAULTS, number)
+
+
+def limit_named(number: int) -> str:
+    """A limit likewise."""
+    return _named(wire.LIMITS, number)
+
+
 def _named(names: tuple[str, ...], number: int) -> str:
-    return names[number] if number < len(names) else f"unknown {number}"
+    return names[number] if 0 <= number < len(names) else f"unknown {number}"

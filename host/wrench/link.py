@@ -31,7 +31,7 @@ _NO_SUCH = "out of range"
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
 _DATA_HEAD = struct.Struct(wire.DATA_HEAD_FORMAT)
 _COMMAND_HEAD = struct.Struct(wire.COMMAND_HEAD_FORMAT)
-_TABLES: dict[str, tuple[str, ...]] = {
+TABLES: dict[str, tuple[str, ...]] = {
     "IMAGES": wire.IMAGES,
     "LEVELS": wire.LEVELS,
     "RESET_CAUSES": wire.RESET_CAUSES,
@@ -41,6 +41,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "EVENTS": wire.EVENTS,
     "REASONS": wire.REASONS,
 }
+"""Lists of names, by what `wire.MESSAGES` calls the unit of a field that numbers one of them."""
 _ABSENT, _BROKEN = wire.ABSENT, wire.BROKEN
 _new = object.__new__
 _SHORTEST = _DATA_HEAD.size + wire.CRC_BYTES
@@ -108,7 +109,7 @@ class _Layout:
         self._struct = struct.Struct(wire.struct_format(fields))
         self._names = [name for name, _, _ in fields]
         self._texts = [name for name, code, _ in fields if code.endswith("s")]
-        self._lists = [(name, _TABLES[unit]) for name, _, unit in fields if unit in _TABLES]
+        self._lists = [(name, TABLES[unit]) for name, _, unit in fields if unit in TABLES]
         self._has_quantities = any(code == "i" for _, code, _ in fields)
         self.size = self._struct.size
         self.pack = self._struct.pack

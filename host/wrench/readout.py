@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from wrench.hints import Hint, fault_hint, limit_hint
-from wrench.link import Decoder, Frame
+from wrench.link import Frame
 from wrench_firmware import wire
 
 _SECOND_US = 1_000_000
 _WRAP = 0xFFFF
 _BITS = {"alarms": wire.FAULTS, "flags": wire.FLAGS}
+
+
+class Counts(Protocol):
+    """What `wrench.link.Decoder` counts: frames that were missing or broken so far."""
+
+    @property
+    def missing_frames(self) -> int: ...
+    @property
+    def bad_frames(self) -> int: ...
 
 
 @dataclass
@@ -30,8 +39,8 @@ class Losses:
     _base: tuple[int, int, int, int] | None = None
     _counts: tuple[int, int] = (0, 0)
 
-    def update(self, frame: Frame, decoder: Decoder) -> Losses:
-        """Count up to `frame`, which `decoder` has yielded; returns itself."""
+    def update(self, frame: Frame, decoder: Counts) -> Losses:
+        """Count up to `frame`; `decoder` has counted until then. Returns itself."""
         if self._base is None:
             counts = (frame.dropped_frames, frame.lost_samples)
             self._base = (*counts, decoder.missing_frames, decoder.bad_frames)

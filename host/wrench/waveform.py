@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wrench.link import Frame
-
-_WRAP = 1 << 30  # the board counts its samples in 30 bits
-_BYTES_A_TRIPLE = 6
-_HISTORY_US = 5_000_000
-_LEAST_BLOCKS = 20
+from wrench.sample_clock import NUMBER_MASK, Block, SampleClock, counts_of
 
 
 @dataclass(frozen=True)
@@ -38,57 +33,41 @@ class WaveformReader:
     """Waveform frames to samples with their times; `nominal_hz` is the sensor's rate as the board's
     greeting tells it, until it has been measured.
 
-    The board stamps a block when it sends it, which is when it is whole, or some milliseconds later
-    where it has something else to do first. So the samples lie on a line through the blocks of the
-    last five seconds that touches the earliest of them.
+    `wrench.sample_clock.SampleClock` tells how the times are found.
     """
 
     def __init__(self, nominal_hz: float) -> None:
-        self._period_us = 1e6 / nominal_hz
-        self._ends: deque[tuple[int, int]] = deque()  # number of the last sample, and time
+        self._clock = SampleClock(nominal_hz)
         self._next: int | None = None
         self._lost = 0
+        self._sent_us = 0
         self._last_us = -np.inf
 
     def take(self, frame: Frame) -> Waveform:
         """The samples of a waveform frame."""
-        size = min(frame["samples"], len(frame.tail) // _BYTES_A_TRIPLE)
-        counts = np.frombuffer(frame.tail, "<i2", 3 * size).reshape(-1, 3)
+        counts = counts_of(frame)
+        size = len(counts)
         first, missing, broken = self._placed(frame)
-        end = first + size
-        last = end - 1
-        self._ends.append((last, frame.time_us))
-        while frame.time_us - self._ends[0][1] > _HISTORY_US:
-            self._ends.popleft()
-        times = self._line_us(last) + (np.arange(first, end) - last) * self._period_us
-        # The line may have been earlier by some microseconds when it was shorter.
-        times = np.maximum(times, self._last_us + np.arange(1, size + 1) * 1e-3)
+        times = np.zeros(0)
         if size:
+            times = self._clock.times_us([Block(first, size, frame.time_us)])
+            # After a break the line is a new one, and may begin before the old one's end.
+            times = np.maximum(times, self._last_us + np.arange(1, size + 1) * 1e-3)
             self._last_us = float(times[-1])
-        self._next = end
-        self._lost = frame.lost_samples
-        scale_g = frame["scale_ug"] / 1e6
-        return Waveform(first, times, counts * scale_g, missing, broken)
+        self._next, self._lost, self._sent_us = first + size, frame.lost_samples, frame.time_us
+        return Waveform(first, times, counts * (frame["scale_ug"] / 1e6), missing, broken)
 
     def _placed(self, frame: Frame) -> tuple[int, int, bool]:
         """Number of the first sample, counted on beyond the board's 30 bits; samples missing before
         it; and whether the sensor lost some."""
-        first: int = frame["first_sample"]
+        number: int = frame["first_sample"]
         if self._next is None:
-            return first, 0, False
-        ahead = (first - self._next) % _WRAP
-        anew = ahead >= _WRAP // 2 or frame.time_us < self._ends[-1][1]
-        if anew or frame.lost_samples != self._lost:
-            self._ends.clear()
-            self._last_us = -np.inf if anew else self._last_us
-            return (first, 0, True) if anew else (self._next + ahead, ahead, True)
-        return self._next + ahead, ahead, False
-
-    def _line_us(self, number: int) -> float:
-        """Device time of the sample with this number."""
-        ends = np.array(self._ends, np.float64)
-        origin_us = ends[-1, 1]
-        numbers, times_us = ends[:, 0] - number, ends[:, 1] - origin_us
-        if len(ends) >= _LEAST_BLOCKS:
-            self._period_us = float(np.polyfit(numbers, times_us, 1)[0])
-        return float(origin_us + np.min(times_us - numbers * self._period_us))
+            return number, 0, False
+        ahead = (number - self._next) & NUMBER_MASK
+        anew = ahead > NUMBER_MASK // 2 or frame.time_us < self._sent_us
+        if anew:
+            self._last_us = -np.inf
+        broken = anew or frame.lost_samples != self._lost
+        if broken:
+            self._clock.restart()
+        return (number, 0, True) if anew else (self._next + ahead, ahead, broken)

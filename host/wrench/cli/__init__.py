@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import click
@@ -53,6 +54,15 @@ class Commands(click.Group):
             return getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), cmd_name)
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for, imported; says so to who wants to know."""
+        found = super().resolve_command(ctx, args)
+        if ctx.obj is not None:
+            ctx.obj()
+        return found
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wrench")
@@ -60,10 +70,11 @@ def wrench() -> None:
     """Run a machine with an improvised bearing: slower, watched, and stopped in time."""
 
 
-def main() -> None:
-    """Entry point: one clear sentence and an exit code for every error a user can act on."""
+def main(begins: Callable[[], None] | None = None) -> None:
+    """One clear sentence and an exit code for every error a user can act on. `begins` is called
+    when a command has been imported, before it does anything."""
     try:
-        wrench(standalone_mode=False)
+        wrench(standalone_mode=False, obj=begins)
     except WrenchError as error:
         click.echo(f"wrench: {error}", err=True)
         sys.exit(error.exit_code)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "folder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=".",
-    help="The folder that captured waveforms go to.  [default: this one]",
+    help="The folder that captures go to.  [default: this one]",
 )
 @click.option("--web", is_flag=True, help="Serve the screen to a browser on this computer.")
 @click.option("--control", is_flag=True, help="With --web: with the keys that command the board.")

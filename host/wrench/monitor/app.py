@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -20,8 +22,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from wrench.errors import WrenchError
 from wrench.monitor import panels, styles
-from wrench.monitor.capture_file import Capture, CaptureError, capture
+from wrench.monitor.capture_file import capture
 from wrench.monitor.panels import Draw, View
 from wrench.monitor.session import Session
 from wrench.monitor.symbols import Symbols
@@ -44,7 +47,7 @@ s, space  stop the motor, at once, from anywhere
 r  run, or ask for another speed. The run is this monitor's: it sends
    the heartbeat; when it ends, however it ends, the motor stops.
 +  -  5 % faster, slower           x  reset a trip whose cause has gone
-c  write the last 10 s of waveform to a file (.npz)
+c  write the last 10 s, waveform and all, into a recording (.mcap)
 """
 _HELP = """\
 Speed     command: what the limits leave of the speed asked for, in % of
@@ -53,8 +56,8 @@ Velocity  RMS of the worst axis. Acceleration: peak of the worst axis.
           Alarm, limit and trip are the board's levels.
 Waveform  one axis, its mean removed. Spectrum: amplitudes, Hann window.
 Link      age of the newest frame, at most; latency of an answer.
-Lost      samples by the sensor; frames missing on the way (m), bad, with
-          a wrong CRC (b), dropped for want of room by the board (d);
+Lost      samples by the sensor; frames missing on the way (m), bad (b:
+          a wrong CRC), dropped by the board for want of room (d);
           all since this monitor began.
 """
 
@@ -172,7 +175,6 @@ class MonitorApp(App[None]):
     Parameters:
         session: started; whoever made it ends it.
         folder: where captures are written.
-        capture_to: writes them.
         ended: says when to close without a question, as for a termination signal.
     """
 
@@ -218,7 +220,6 @@ class MonitorApp(App[None]):
         symbols: Symbols,
         *,
         folder: Path | None = None,
-        capture_to: Capture = capture,
         ended: Callable[[], bool] = lambda: False,
         driver_class: type[Driver] | None = None,
     ) -> None:
@@ -226,7 +227,7 @@ class MonitorApp(App[None]):
         self._session = session
         self._ended = ended
         self._folder = folder or Path()
-        self._capture = capture_to
+        self._written: deque[tuple[str, str]] = deque()
         self.watch_board = Watch(time.monotonic)
         self.view = View(symbols, control=self.CONTROL)
         self._frozen: Watch | None = None
@@ -280,6 +281,8 @@ class MonitorApp(App[None]):
             self.exit()
             return
         self.watch_board.take(self._session.take())
+        while self._written:
+            self.watch_board.say(*self._written.popleft())
         self.draw()
 
     def draw(self, *, anyhow: bool = False) -> None:
@@ -407,16 +410,24 @@ class ControlApp(MonitorApp):
         self._session.reset_trip()
 
     def action_capture(self) -> None:
-        """Write the last seconds of the waveform to a file."""
+        """Write the last seconds into a recording."""
         watch = self._frozen or self.watch_board
-        try:
-            if watch.greeting is None:
-                raise CaptureError("there is no waveform to write yet")
-            path, seconds = self._capture(self._folder, watch.waveform, watch.greeting)
-        except CaptureError as error:
-            self._say(str(error), styles.BAD)
-        else:
-            self._say(f"{seconds:.1f} s of waveform are in {path}", styles.GOOD)
+        if watch.greeting is None:
+            self._say("there is no waveform to write yet", styles.BAD)
+            return
+        kept, greeting = watch.recent.frames(), watch.greeting
+
+        def write() -> None:
+            try:
+                path, seconds = capture(self._folder, kept, greeting)
+            except WrenchError as error:
+                self._written.append((str(error), styles.BAD))
+            else:
+                told = f"{seconds:.1f} s of waveform are in {path}"
+                self._written.append((told, styles.GOOD))
+
+        # A disk may be slow, and a stop must not wait for it.
+        threading.Thread(target=write, name="capture").start()
 
     def action_leave(self) -> None:
         """Quit; a run of this monitor's is stopped, and that is asked first. Asked for again, it is

@@ -13,6 +13,7 @@ from wrench.link import Frame
 from wrench.monitor import readings, styles
 from wrench.monitor.happenings import happening
 from wrench.monitor.readings import Status, Window
+from wrench.monitor.recent import Recent
 from wrench.monitor.session import Answer, Batch, Connected, Item, LinkReport, Told, Waiting
 from wrench.monitor.waveform import Waveform
 
@@ -75,6 +76,7 @@ class Watch:
         self.status: Status | None = None
         self.window: Window | None = None
         self.waveform: Waveform | None = None
+        self.recent = Recent(CAPTURED_S)
         self.levels: dict[str, Levels] = {}
         self.message: Message | None = None
         self.events: deque[Line] = deque(maxlen=_EVENTS_KEPT)
@@ -117,6 +119,7 @@ class Watch:
         still.velocity, still.peak = self.velocity.copy(), self.peak.copy()
         still.histories = {name: points.copy() for name, points in self.histories.items()}
         still.events = self.events.copy()
+        still.recent = self.recent.frozen()
         still.waveform = copy.copy(self.waveform)
         if still.waveform is not None:
             still.waveform.blocks = still.waveform.blocks.copy()
@@ -126,8 +129,8 @@ class Watch:
         """Take what has come."""
         before = self.report
         self.report = batch.report
-        if before.waveform_on and not self.report.waveform_on and self.waveform:
-            self.waveform.interrupted()
+        if before.waveform_on and not self.report.waveform_on:
+            self._interrupted()
         for item in batch.items:
             self._take(item)
 
@@ -141,11 +144,11 @@ class Watch:
         elif isinstance(item, Connected):
             self._connected(item)
         elif isinstance(item, Waiting):
-            if self.waiting == "":
+            was_there, self.waiting = self.waiting == "", item.reason
+            if was_there:
                 self.waiting_since_s = self._clock()
-            self.waiting = item.reason
+                self._add(None, f"link lost: {item.reason}", styles.BAD)
             self._gap()
-            self._add(None, f"link lost: {item.reason}", styles.BAD)
         elif isinstance(item, Told):
             self._add(None, item.text, styles.WATCH)
             self.say(item.text, styles.WATCH)
@@ -172,6 +175,7 @@ class Watch:
         self._reading_s = 0.0
         self.status = self.window = None
         self.levels.clear()
+        self.recent.clear()
         missing = self.waveform.missing_samples if self.waveform else 0
         self.waveform = Waveform(greeting["sample_rate_hz"] or 1, CAPTURED_S)
         self.waveform.missing_samples = missing
@@ -180,12 +184,17 @@ class Watch:
         for history in (self.velocity, self.peak, *self.histories.values()):
             if history and history[-1][1] is not None:
                 history.append((self.now_s, None))
+        self._interrupted()
+
+    def _interrupted(self) -> None:
+        self.recent.interrupted()
         if self.waveform:
             self.waveform.interrupted()
 
     # ---- frames ----------------------------------------------------------------------------------
     def _frame(self, frame: Frame) -> None:
         self._seen_us = max(self._seen_us, frame.time_us)
+        self.recent.add(frame, self.report.losses)
         if frame.name == "waveform":
             if self.waveform:
                 self.waveform.add(frame)

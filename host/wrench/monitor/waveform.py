@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wrench.link import Frame
-
-_WRAP = 1 << 30  # the board's count of samples wraps here, in a field of 32 bits
-_BYTES_A_TRIPLE = 6
+from wrench.sample_clock import NUMBER_MASK, counts_of
 
 
 @dataclass(frozen=True)
@@ -47,14 +44,13 @@ class Waveform:
     def add(self, frame: Frame) -> None:
         """Take a waveform frame; one whose tail is too short for its samples is taken as far as it
         goes."""
-        size = min(frame["samples"], len(frame.tail) // _BYTES_A_TRIPLE)
-        counts = np.frombuffer(frame.tail, "<i2", 3 * size).reshape(-1, 3)
+        counts = counts_of(frame)
         first: int = frame["first_sample"]
         if self.blocks:
             last = self.blocks[-1]
             end = last.first + len(last.counts)
-            ahead = (first - end) % _WRAP
-            if frame.time_us < last.time_us or ahead >= _WRAP // 2:
+            ahead = (first - end) & NUMBER_MASK
+            if frame.time_us < last.time_us or ahead > NUMBER_MASK // 2:
                 self.clear()  # the board has started anew
             else:
                 self.missing_samples += 0 if self._interrupted else ahead
@@ -126,12 +122,3 @@ def spectrum(acceleration_g: NDArray[np.float64], rate_hz: int) -> Spectrum:
     window = np.hanning(n + 1)[:-1]
     lines = np.abs(np.fft.rfft((acceleration_g - acceleration_g.mean()) * window))
     return Spectrum(rate_hz / n, lines * (2.0 / window.sum()))
-
-
-def joined(blocks: Iterable[Block]) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
-    """Blocks as one: each sample's number, and its counts."""
-    held = list(blocks)
-    if not held:
-        return np.zeros(0, np.int64), np.zeros((0, 3), np.int16)
-    numbers = [np.arange(block.first, block.first + len(block.counts)) for block in held]
-    return np.concatenate(numbers), np.concatenate([block.counts for block in held])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from wrench.chronicle import described
 from wrench.recording import schema
 from wrench.recording.reader import Recording
 
@@ -114,8 +115,8 @@ def _event_lines(events: list[dict[str, Any]]) -> Iterator[str]:
         told = ", ".join(f"{count} {name}" for name, count in counts.most_common())
         yield f"events     {told}; the last {len(shown)}:"
     for event in shown:
-        detail = event["detail_name"] or str(event["detail"])
-        text = schema.event_text(event["name"], detail, event["value"])
+        value = event["value"]
+        text = described(event["name"], event["detail"], None if value is None else round(value))
         yield f"event      {event['time_s']:9.3f} s  {text}"
 
 

@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from wrench.errors import RecordingError
 from wrench.recording import contents as in_file
 from wrench.recording import schema, timing
-from wrench.recording.clock import NUMBER_MASK
 from wrench.recording.recorder import CLOCK_METADATA, METADATA, OFFSET
 from wrench.recording.timing import Break
+from wrench.sample_clock import NUMBER_MASK
 
 AXES = ("x", "y", "z")
 _NS = 1_000_000_000

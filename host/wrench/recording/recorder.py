@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from wrench import __version__, readout
 from wrench.boards import Board
-from wrench.link import Decoder, Frame
+from wrench.link import Frame
 from wrench.recording import chunk, schema
 from wrench.recording.chunk import Message
-from wrench.recording.clock import Block, SampleClock, unwrapped
 from wrench.recording.container import RecordingFile, cannot_write
+from wrench.sample_clock import Block, SampleClock, counts_of, unwrapped
 from wrench_firmware import wire
 
 METADATA = "wrench"
@@ -32,7 +32,6 @@ _CHUNK_S = 0.8  # with what writing takes, no more than the last second is lost
 _CHUNK_BYTES = 4_000_000
 _QUEUED_CHUNKS = 100  # while a disk does not answer
 _SECOND_US = 1_000_000
-_TRIPLE_BYTES = 6
 _SAMPLE = schema.SAMPLE
 _WAVEFORM_ID = schema.CHANNELS[schema.WAVEFORM_TOPIC]
 
@@ -135,8 +134,8 @@ class Recorder:
             return 0.0
         return (last.last - first.last) / (last.time_us - first.time_us) * _SECOND_US
 
-    def take(self, frame: Frame, decoder: Decoder) -> None:
-        """Record a frame, which `decoder` has yielded; once it is `full`, nothing more."""
+    def take(self, frame: Frame, decoder: readout.Counts) -> None:
+        """Record a frame; `decoder` has counted until it came. Once it is `full`, nothing more."""
         if self.full:
             return
         self._least_ns = min(self._least_ns, self._wall_ns() - frame.time_us * 1000)
@@ -195,9 +194,8 @@ class Recorder:
             self._queue.put(lambda: self._file.add_attachment(name, BOARD_FILE_TYPE, text, now_ns))
 
     def _take_block(self, frame: Frame) -> None:
-        first, samples, scale_ug = frame["first_sample"], frame["samples"], frame["scale_ug"]
-        samples = min(samples, len(frame.tail) // _TRIPLE_BYTES)
-        counts = frame.tail[: samples * _TRIPLE_BYTES]
+        first, scale_ug, triples = frame["first_sample"], frame["scale_ug"], counts_of(frame)
+        samples = len(triples)
         if not samples:
             return
         if self._lost_samples is not None and frame.lost_samples != self._lost_samples:
@@ -212,7 +210,6 @@ class Recorder:
         self._last_block = Block(number, samples, frame.time_us)
         self._first_block = self._first_block or self._last_block
         self._blocks.append(self._last_block)
-        triples = np.frombuffer(counts, "<i2").reshape(-1, 3)
         self._values.append(triples * (scale_ug / 1e6))
         self._bytes += samples * _SAMPLE.record.itemsize
         payload = schema.BLOCK.encode(

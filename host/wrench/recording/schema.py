@@ -21,7 +21,8 @@ from typing import Any, cast
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
-from wrench.link import Frame
+from wrench.chronicle import described
+from wrench.link import TABLES, Frame
 from wrench.readout import Losses, named_bits
 from wrench_firmware import wire
 
@@ -48,16 +49,6 @@ _NUMBERS = {
     "i": _Proto.TYPE_DOUBLE,
 }
 _BITS = {"flags": wire.FLAGS, "alarms": wire.FAULTS}
-_NAMES: dict[str, tuple[str, ...]] = {
-    "IMAGES": wire.IMAGES,
-    "LEVELS": wire.LEVELS,
-    "RESET_CAUSES": wire.RESET_CAUSES,
-    "MODES": wire.MODES,
-    "LIMITS": wire.LIMITS,
-    "FAULTS": wire.FAULTS,
-    "EVENTS": wire.EVENTS,
-    "REASONS": wire.REASONS,
-}
 _INFO, _WARNING, _ERROR = 2, 3, 4
 _LEVELS = {
     "trip": _ERROR,
@@ -199,20 +190,15 @@ class LogType:
 
     def encode(self, event: Frame, log_time_ns: int, board: str) -> bytes:
         """The message of the frame `event`."""
-        code, detail = event["code"], event["detail"]
+        code = event["code"]
         seconds, nanos = divmod(log_time_ns, 1_000_000_000)
         made = self._message(
             timestamp={"seconds": seconds, "nanos": nanos},
             level=_LEVELS.get(code, _INFO),
-            message=event_text(code, event_detail(code, detail) or str(detail), event["value"]),
+            message=described(code, event["detail"], event["value"]),
             name=board,
         )
         return made.SerializeToString()
-
-
-def event_text(name: str, detail: str, value: float | None) -> str:
-    """An event in a line."""
-    return f"{name}: {detail}" + ("" if value is None else f", {value:g}")
 
 
 def losses_message(device_time_us: int, losses: Losses) -> bytes:
@@ -264,8 +250,8 @@ def _frame_type(kind: int) -> FrameType:
 def _fields_of(name: str, code: str, unit: str) -> list[_Field]:
     if code.endswith("s"):
         return [_Field(name, _Proto.TYPE_STRING, "", lambda frame: _text(name, frame[name]))]
-    if unit in _NAMES:
-        table = _NAMES[unit]
+    if unit in TABLES:
+        table = TABLES[unit]
         return [
             _Field(name, _Proto.TYPE_STRING, "", lambda frame: frame[name]),
             _Field(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wrench.recording.clock import NUMBER_MASK
+from wrench.sample_clock import NUMBER_MASK
 
 _WRAP = 0xFFFF
 _LEAST_BLOCKS = 3

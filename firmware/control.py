@@ -126,6 +126,7 @@ class Control:
             if interval > _LATE_US:
                 self.late += 1
                 elapsed_ms = interval // 1000  # a late tick is a longer one: delays are of time
+                self.inputs.held_up()
             advance(observed, self._conditions_state, values, elapsed_ms)
             turning = STARTING <= governor.mode <= LIMITING
             self.turned = turning

@@ -211,6 +211,7 @@ class Inputs:
         self.pulses = board.TACHO_PULSES_PER_REV or 1
         self.has_tacho = board.TACHO_PIN is not None
         self._edges_before = 0
+        self._doubtful_reads = 0
         self._edge_us_before = 0
         if not self.has_tacho:
             return
@@ -312,6 +313,12 @@ class Inputs:
             at += 1
         self._at = at if at < len(slow) else 0
 
+    def held_up(self):
+        """Interrupts were off for a while, as for an erase: the tacho's edge that waited has its
+        time too late, and the one after it seems to come too soon.
+        """
+        self._doubtful_reads = 2
+
     @micropython.native
     def _read_tacho(self):
         edges = _tacho[_EDGES]
@@ -321,6 +328,7 @@ class Inputs:
             waited = (_now_us() - last) & 0x3FFFFFFF
             if waited > _STANDSTILL_US:
                 values[q.SPEED_RPM] = 0
+                self._doubtful_reads = 0
             elif waited > 20000:  # it cannot be faster than this, or an edge would have come
                 fastest = 60000000 // waited // self.pulses
                 if fastest < values[q.SPEED_RPM]:
@@ -330,5 +338,8 @@ class Inputs:
         turned = edges - self._edges_before
         self._edges_before = edges
         self._edge_us_before = last
+        if self._doubtful_reads:
+            self._doubtful_reads -= 1
+            return
         if 0 < span < _STANDSTILL_US:
             values[q.SPEED_RPM] = 60000000 // span * turned // self.pulses

@@ -161,3 +161,17 @@ def test_maintenance_is_refused_while_the_motor_turns(rig):
     console.write(b"\r\nprint(6 * 7)\r\n")
     rig.bench.advance(0.1)
     assert b"42" in console.read_available()
+
+
+def test_a_stop_is_no_fault_while_the_shaft_coasts_and_the_log_is_written(rig):
+    for _ in range(3):
+        rig.run(700)
+        rig.pass_time(0.5)
+        before_rpm = rig.status["speed_rpm"]
+        rig.link.stop()
+        for _ in range(20):
+            rig.pass_time(0.04)
+            assert rig.mode == "idle", rig.fault
+            assert rig.status["current_ma"] > -200, "an open bridge does not brake"
+            assert rig.status["speed_rpm"] <= 1.02 * before_rpm
+        rig.pass_time(2.0)

@@ -32,6 +32,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     and it keeps no board from one test to the next."""
     return link_cache(tmp_path / "cache", monkeypatch)
 
+
 _OF_AN_EMULATED_BOARD = {"VirtualBench", "Emulator", "assemble", "Up"}
 
 

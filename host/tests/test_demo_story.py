@@ -14,7 +14,7 @@ from wrench.demo.record import Phase, Record
 from wrench.demo.setup import Options
 from wrench.demo.story import tell
 from wrench.demo.summary import summary
-from wrench.errors import BenchError
+from wrench.errors import RecordingError
 from wrench.image import Step
 
 
@@ -112,7 +112,7 @@ def test_an_interrupt_ends_the_emulator(flashed_flash: bytes) -> None:
 
 def test_a_missing_recording_is_told_before_anything_starts() -> None:
     notebook = Notebook()
-    with pytest.raises(BenchError, match="no recording"):
+    with pytest.raises(RecordingError, match="no recording"):
         tell(Options(replay="/nowhere/at-all.npz"), notebook)
     assert notebook.order == []
 

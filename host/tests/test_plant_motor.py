@@ -354,3 +354,14 @@ def test_a_step_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"duration|sample times|duty"):
         plant().step(Drive(duty, True), duration, np.asarray(times))
+
+
+def test_a_motor_that_is_let_go_in_the_middle_of_a_step_coasts_from_there() -> None:
+    machine = plant()
+    driven = machine.step(Drive(0.7, True), 1.0, np.empty(0))
+    assert driven.motor_current_a > 0.1
+    times = np.array([1e-3, 3e-3, 4.9e-3])
+    stopped = machine.step(Drive(0.7, True, 0.6), 5e-3, times)
+    assert stopped.motor_current_a == 0.0
+    assert stopped.acceleration_g.shape == (3, 3)
+    assert machine.step(Drive(0.7, True, 0.5, at_end=True), 5e-3, times).motor_current_a > 0.1

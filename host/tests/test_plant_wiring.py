@@ -289,7 +289,8 @@ def two_pwm(**changes: object) -> TwoPwm:
         (1.0, 0.0, False, Drive(-0.6, True)),
         (1.0, 0.0, True, Drive(0.6, True)),
         (0.0, 1.0, False, Drive(0.0, False)),
-        (0.25, 1.0, False, Drive(0.15, False)),
+        (0.75, 1.0, False, Drive(0.8, True, 0.75)),  # stopped in the middle of the step
+        (0.25, 1.0, False, Drive(1.0, True, 0.25)),
     ],
 )
 def test_a_bridge_with_direction(
@@ -299,7 +300,13 @@ def test_a_bridge_with_direction(
     assert driver.pins == [14, 15, 13]
     drive = driver.driven(seen({14: pin(0.6), 15: pin(enable), 13: pin(direction)}))
     assert drive.duty == pytest.approx(expected.duty)
-    assert drive.enabled is expected.enabled
+    assert (drive.enabled, drive.share) == (expected.enabled, expected.share)
+
+
+def test_an_enable_that_comes_in_the_middle_of_a_step_drives_its_end() -> None:
+    late = PinSeen(0.3, 1, 1, 0, [3.5e6])
+    drive = driver_of(bridge()).driven(seen({14: pin(0.15), 15: late, 13: pin(1.0)}))
+    assert drive == Drive(0.5, True, 0.3, at_end=True)
 
 
 @pytest.mark.parametrize(

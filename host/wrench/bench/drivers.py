@@ -29,6 +29,20 @@ class MotorDriver(Protocol):
         ...
 
 
+def _while_enabled(duty: float, enable: PinSeen) -> Drive:
+    """`duty` is the mean over the step of a PWM that the same moment turns off, or on."""
+    if enable.high <= 0.0:
+        return _OFF
+    if enable.high >= 1.0:
+        return Drive(duty, True)
+    return Drive(_held(duty, enable.high), True, enable.high, enable.level == 1)
+
+
+def _held(duty: float, share: float) -> float:
+    """The duty during a share of the step, of which `duty` is the mean over all of it."""
+    return min(1.0, max(-1.0, duty / share))
+
+
 class OneWay:
     """PWM and enable inputs, and a direction input where the board has one."""
 
@@ -44,12 +58,11 @@ class OneWay:
 
     def driven(self, seen: StepSeen) -> Drive:
         """Duty by PWM, while enabled."""
-        enable = seen.pins[self._enable]
-        duty = seen.pins[self._pwm].high * enable.high
+        duty = seen.pins[self._pwm].high
         if self._direction is not None:
             forward = (seen.pins[self._direction].high >= 0.5) == bool(self._forward)
             duty = duty if forward else -duty
-        return Drive(duty, enable.high > 0.5)
+        return _while_enabled(duty, seen.pins[self._enable])
 
 
 class TwoInputs:
@@ -58,16 +71,28 @@ class TwoInputs:
     def __init__(self, motor: TwoPwm) -> None:
         self._forward, self._reverse = motor.pwm_pin, motor.reverse_pwm_pin
         self._enable = motor.enable_pin
+        self._period_ns = 1e9 / motor.pwm_frequency_hz
+        self._began_ns = 0.0
         enable = [] if self._enable is None else [self._enable]
         self.pins = [self._forward, self._reverse, *enable]
 
     def driven(self, seen: StepSeen) -> Drive:
         """Duty by the difference of both."""
-        duty = seen.pins[self._forward].high - seen.pins[self._reverse].high
+        forward, reverse = seen.pins[self._forward], seen.pins[self._reverse]
+        duty = forward.high - reverse.high
         if self._enable is None:
-            return Drive(duty, duty != 0.0)
-        enable = seen.pins[self._enable]
-        return Drive(duty * enable.high, enable.high > 0.5)
+            return self._until_low(duty, forward if duty > 0.0 else reverse, seen.now_ns)
+        return _while_enabled(duty, seen.pins[self._enable])
+
+    def _until_low(self, duty: float, pin: PinSeen, end_ns: float) -> Drive:
+        """An input that has been low for longer than a period of its PWM was let go of."""
+        began_ns, self._began_ns = self._began_ns, end_ns
+        if duty == 0.0:
+            return _OFF
+        if pin.level or not pin.edges_ns or end_ns - pin.edges_ns[-1] < 2.0 * self._period_ns:
+            return Drive(duty, True)
+        share = (pin.edges_ns[-1] - began_ns) / (end_ns - began_ns)
+        return Drive(_held(duty, share), True, share) if share > 0.0 else _OFF
 
 
 class RcController:

@@ -80,6 +80,10 @@ class Drive:
     """Mean signed fraction of the supply voltage, −1 to 1 (clipped to it)."""
     enabled: bool
     """False: the bridge is off and the motor coasts, with no braking current."""
+    share: float = 1.0
+    """Fraction of the step for which this holds; for the rest of it the motor coasts."""
+    at_end: bool = False
+    """Where it holds for a part of the step: for the last part, not for the first."""
 
 
 @dataclass(slots=True)
@@ -281,7 +285,7 @@ class Plant:
         Parameters
         ----------
         drive
-            Held constant over the step.
+            Held constant over its share of the step.
         duration_s
             Greater than 0; above 5 ms the step is cut into pieces inside.
         sample_time_s
@@ -299,23 +303,21 @@ class Plant:
             raise ValueError("the duty is not a number")
         if len(times) and not (times[0] >= 0.0 and times[-1] <= duration_s + _EPSILON_S):
             raise ValueError("sample times must ascend within the step")
-        pieces = max(1, math.ceil((duration_s - _EPSILON_S) / _BLOCK_S))
-        if pieces == 1:
+        pieces = _pieces(drive, duration_s)
+        if len(pieces) == 1:
             return self._advance(drive, duration_s, times)
-        return self._advance_in_pieces(drive, duration_s, times, pieces)
+        return self._advance_in_pieces(pieces, times)
 
-    def _advance_in_pieces(
-        self, drive: Drive, duration_s: float, times: FloatArray, pieces: int
-    ) -> Reading:
-        length = duration_s / pieces
-        edges = np.searchsorted(times, length * np.arange(1, pieces))
+    def _advance_in_pieces(self, pieces: list[tuple[Drive, float]], times: FloatArray) -> Reading:
+        ends = np.cumsum([length for _, length in pieces])
         acceleration: list[FloatArray] = []
         tacho: list[FloatArray] = []
         strikes = 0
         reading: Reading | None = None
-        for index, part in enumerate(np.split(times, edges)):
-            start = index * length
-            reading = self._advance(drive, length, np.minimum(part - start, length))
+        parts = np.split(times, np.searchsorted(times, ends[:-1]))
+        for (drive, length), end, part in zip(pieces, ends, parts, strict=True):
+            start = end - length
+            reading = self._advance(drive, length, np.clip(part - start, 0.0, length))
             acceleration.append(reading.acceleration_g)
             tacho.append(reading.tacho_edge_s + start)
             strikes += reading.strikes
@@ -507,3 +509,15 @@ class Plant:
 
 def _with_unbalance(parameters: VibrationParameters, extra_g_mm: float) -> VibrationParameters:
     return replace(parameters, unbalance_g_mm=parameters.unbalance_g_mm + extra_g_mm)
+
+
+def _pieces(drive: Drive, duration_s: float) -> list[tuple[Drive, float]]:
+    """What drives the motor for how long, in order, nothing longer than a block."""
+    driven_s = min(1.0, max(0.0, drive.share)) * duration_s
+    parts = [(drive, driven_s), (Drive(0.0, False), duration_s - driven_s)]
+    found: list[tuple[Drive, float]] = []
+    for part, length_s in reversed(parts) if drive.at_end else parts:
+        if length_s > _EPSILON_S:
+            count = max(1, math.ceil((length_s - _EPSILON_S) / _BLOCK_S))
+            found += [(part, length_s / count)] * count
+    return found

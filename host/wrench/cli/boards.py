@@ -61,8 +61,13 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
 
 
 @boards.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """List the board files that can be given by name."""
+    if as_json:
+        paths = known_boards()
+        click.echo(json.dumps([_as_json(str(path), _try_load(path)) for path in paths], indent=2))
+        return
     rows = [("NAME", "TITLE", "SENSOR", "MOTOR")]
     rows += [_row(path, _try_load(path)) for path in known_boards()]
     click.echo("\n".join(aligned(rows)))

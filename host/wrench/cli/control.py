@@ -64,11 +64,15 @@ def stop(port: str | None) -> None:
 
 @click.command()
 @PORT
-def reset(port: str | None) -> None:
+@JSON
+def reset(port: str | None, as_json: bool) -> None:
     """Clear a trip whose cause has gone; the motor stays off."""
     with Board(port) as board:
         board.reset()
         now = board.status()
+    if as_json:
+        click.echo(json.dumps(readout.values(now)))
+        return
     click.echo("the trip is cleared; the motor is off")
     click.echo(readout.ceiling(now))
 

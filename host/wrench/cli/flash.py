@@ -67,12 +67,16 @@ def flash(
 
 @click.command()
 @PORT
-def maintenance(port: str | None) -> None:
+@JSON
+def maintenance(port: str | None, as_json: bool) -> None:
     """Stop operating and give the board's console to mpremote."""
     connection = BoardConnection(port)
     enter_maintenance(connection)
     connection.wait_for(lambda ports: ports.console is not None, BACK_S)
     console = connection.look().console
+    if as_json:
+        click.echo(json.dumps({"console": console}))
+        return
     click.echo("the board is in maintenance; its motor is off")
     click.echo(f"its REPL:          mpremote connect {console}")
     click.echo(f"operate it again:  mpremote connect {console} reset")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from own_cache import link_cache
 
 from wrench.bench.assemble import flashed
 from wrench.boards import Board, load_board
+
+# What is checked before something lands must not depend on chance; elsewhere chance finds more.
+settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

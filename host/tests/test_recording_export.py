@@ -144,6 +144,14 @@ def test_what_is_not_there_is_told(run: Path, tmp_path: Path, format_: str) -> N
         exported(run, tmp_path / "part", format_, start_s=50.0)
 
 
+def test_an_export_that_fails_leaves_what_was_there(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.csv").write_text("dear to somebody")
+    with pytest.raises(RecordingError, match="no waveform in that time"):
+        exported(run, tmp_path / "run.csv", "csv", start_s=50.0, overwrite=True)
+    assert (tmp_path / "run.csv").read_text() == "dear to somebody"
+    assert [path.name for path in tmp_path.iterdir()] == ["run.csv"]
+
+
 def test_files_are_not_overwritten_unasked(run: Path, tmp_path: Path) -> None:
     (tmp_path / "run.csv").write_text("dear to somebody")
     with pytest.raises(RecordingError, match="--force"):

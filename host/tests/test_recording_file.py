@@ -435,6 +435,20 @@ def test_a_byte_damaged_anywhere_costs_a_chunk_at_most(
     assert counted_strictly(copy) >= sum(n for _, _, n in chunks) - lost
 
 
+@pytest.mark.parametrize("byte", [3, 7])
+def test_a_chunk_with_a_damaged_size_costs_itself_alone(
+    byte: int, whole: Path, chunks: list[tuple[int, int, int]], samples: Waveform
+) -> None:
+    begin, _, lost = chunks[3]
+    content = bytearray(whole.read_bytes())
+    content[begin + 1 + 8 + 16 + byte] ^= 0x80  # behind opcode, length and two times
+    broken = whole.with_name("size.mcap")
+    broken.write_bytes(content)
+    with Recording(broken) as recording:
+        assert len(samples) - lost <= len(recording.waveform()) < len(samples)
+        assert recording.problems
+
+
 def test_a_chunk_that_a_power_cut_left_empty_does_not_count(whole: Path) -> None:
     begin, end, _ = chunks_of(whole)[3]
     content = bytearray(whole.read_bytes()[:end])

@@ -25,7 +25,7 @@ from served_bench import (
 
 from wrench import sharing
 from wrench.board import Board
-from wrench.errors import PortError, RunEndedError
+from wrench.errors import PortError, RefusedError, RunEndedError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -189,6 +189,17 @@ def test_maintenance_goes_through_the_hub_and_flashing_brings_the_board_back(up:
     up.wait_for(OPERATES, before)
     assert wait_until(lambda: connections(monitor) == 2)
     assert monitor.end(signal.SIGINT) == 0
+
+
+def test_a_second_run_is_refused_while_one_goes_on(up: Up) -> None:
+    del up
+    run = start("run", "--speed", "30%")
+    run.wait_for("running")
+    second = wrench("run", "--speed", "20%")
+    assert second.returncode == RefusedError.exit_code
+    assert "--take-over" in second.stderr
+    assert status()["mode"] == "running"
+    assert run.end(signal.SIGINT) == 0
 
 
 def test_a_run_ends_when_its_file_appears(up: Up, tmp_path: Path) -> None:

@@ -455,7 +455,7 @@ def _refused(name: str, reason: str) -> RefusedError:
         remedy = f"; {reason_hint(reason)}"
     except KeyError:
         remedy = ""
-    return RefusedError(f"the board refuses to {name.replace('_', ' ')}: {reason}{remedy}", reason)
+    return RefusedError(f"the board refuses {name.replace('_', ' ')}: {reason}{remedy}", reason)
 
 
 def _check_version(greeting: Frame) -> None:

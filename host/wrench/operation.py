@@ -42,6 +42,11 @@ def statuses(
             yield frame
 
 
+def turns(status: Frame) -> bool:
+    """Whether a run goes on, whoever owns it."""
+    return status["mode"] in _TURNING
+
+
 def start(link: Link, speed_permille: int) -> None:
     """Start the motor, or change the speed of its run, and own the run.
 

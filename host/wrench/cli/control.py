@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from wrench import readout
+from wrench import operation, readout
 from wrench.board import Board
 from wrench.cli.options import JSON, PORT, Duration, Speed
 from wrench.cli.signals import asked_to_end
+from wrench.errors import RefusedError
 from wrench.link import Frame
 
 
@@ -24,12 +25,15 @@ from wrench.link import Frame
     metavar="FILE",
     help="Stop when this file is there.",
 )
+@click.option("--take-over", is_flag=True, help="Also where another command's run goes on.")
 @PORT
 @JSON
 def run(
+    *,
     permille: int,
     duration_s: float | None,
     until_file: Path | None,
+    take_over: bool,
     port: str | None,
     as_json: bool,
 ) -> None:
@@ -46,6 +50,13 @@ def run(
         def show(now: Frame) -> None:
             click.echo(_told(now, board.losses, as_json))
 
+        now = board.status()
+        if operation.turns(now) and not take_over:
+            raise RefusedError(
+                f"the motor turns already, at {now['speed_command_permille'] / 10:g} %, in a run "
+                "that another would end; stop it first with `wrench stop`, or give --take-over",
+                "motor is turning",
+            )
         board.run(permille)
         board.attend(duration_s, ended, show)
         board.stop()

@@ -35,6 +35,7 @@ from wrench.errors import RecordingError
 from wrench.recording.chunk import INDEX_ENTRY
 
 _RECORD_HEAD = struct.Struct("<BQ")
+_LARGEST_CHUNK = 1 << 28  # bytes; room is taken before anything is unpacked
 _CHUNK_HEAD = struct.Struct("<QQQI")
 _INDEX_HEAD = struct.Struct("<HI")
 _MESSAGE_HEAD = struct.Struct("<HIQQ")
@@ -199,6 +200,8 @@ def _check_places(rows: NDArray[Any], records: bytes, channel_id: int) -> None:
 def _chunk_data(data: memoryview, index: ChunkIndex) -> bytes:
     at = index.chunk_start_offset + _RECORD_HEAD.size
     _, _, size, crc = _CHUNK_HEAD.unpack_from(data, at)
+    if size > _LARGEST_CHUNK:
+        raise ValueError("a chunk's size is damaged")
     begin = index.chunk_start_offset + index.chunk_length - index.compressed_size
     packed = data[begin : begin + index.compressed_size]
     if index.compression == "zstd":

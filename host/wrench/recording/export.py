@@ -60,23 +60,31 @@ class Job:
     start_s: float | None = None
     end_s: float | None = None
     overwrite: bool = False
-    _begun: list[Path] = field(default_factory=list, init=False, repr=False)
+    _begun: dict[Path, Path] = field(default_factory=dict, init=False, repr=False)
 
     def begin(self, path: Path) -> Path:
-        """Take a file for writing. Raises RecordingError where it is not to be overwritten, OSError
-        where it cannot be written: not every library says why."""
+        """Where to write a file until it is whole; what is there under its name stays until then.
+        Raises RecordingError where it is not to be overwritten, OSError where it cannot be written:
+        not every library says why."""
         if path.exists() and path.samefile(self.recording.path):
             raise RecordingError(f"{path} is the recording itself; give another name with -o")
         if path.exists() and not self.overwrite:
             raise RecordingError(f"{path} is there already; give another name with -o, or --force")
-        with path.open("wb"):
-            self._begun.append(path)
-        return path
+        staged = path.with_name(f".{path.stem}.partial{path.suffix}")
+        with staged.open("wb"):
+            self._begun[staged] = path
+        return staged
+
+    def keep(self) -> None:
+        """What has been written is whole."""
+        for staged, path in self._begun.items():
+            staged.replace(path)
+        self._begun.clear()
 
     def discard(self) -> None:
         """Remove what has been written: half an export looks like a whole one."""
-        for path in self._begun:
-            path.unlink(missing_ok=True)
+        for staged in self._begun:
+            staged.unlink(missing_ok=True)
         self._begun.clear()
 
     def pieces(self) -> Iterator[Waveform]:
@@ -122,6 +130,7 @@ def export(job: Job, format_: str) -> Exported:
         raise RecordingError(f"{format_} holds a waveform; export {job.what} to csv or parquet")
     try:
         done = FORMATS[format_](job)
+        job.keep()
     except OSError as error:
         job.discard()
         raise RecordingError(

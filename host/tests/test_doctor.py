@@ -60,7 +60,7 @@ def test_a_device_that_may_be_opened_is_good(tmp_path: Path) -> None:
 def test_a_rule_for_boards_in_bootsel_is_found_wherever_it_lies(tmp_path: Path) -> None:
     without = computer.bootsel_rule(tmp_path)
     assert without.verdict is Verdict.DOUBTFUL
-    assert computer.RULE in without.remedy
+    assert computer.UDEV_RULE in without.remedy
     rules = tmp_path / "lib/udev/rules.d"
     rules.mkdir(parents=True)
     (rules / "60-picotool.rules").write_text('ATTRS{idVendor}=="2E8A", MODE="0666"\n')

@@ -115,7 +115,7 @@ def _operating(ports: BoardPorts) -> Attached:
         greeting["firmware_hash"],
         f"{greeting['micropython_version'].decode(errors='replace')} ({greeting['image']})",
     )
-    return _with(seen, "" if seen.up_to_date else _outdated(seen))
+    return replace(seen, to_do="" if seen.up_to_date else _outdated(seen))
 
 
 def _at_its_console(ports: BoardPorts) -> Attached:
@@ -135,13 +135,9 @@ def _at_its_console(ports: BoardPorts) -> Attached:
         console.close()
     seen = Attached(ports, "console", "", None, name, board_hash, firmware_hash, str(runs))
     if name is None:
-        return _with(seen, "install the firmware with `wrench flash --board FILE`")
+        return replace(seen, to_do="install the firmware with `wrench flash --board FILE`")
     to_do = "it is in maintenance; `wrench flash` has it operate again"
-    return _with(seen, to_do if seen.up_to_date else _outdated(seen))
-
-
-def _with(seen: Attached, to_do: str) -> Attached:
-    return replace(seen, to_do=to_do)
+    return replace(seen, to_do=to_do if seen.up_to_date else _outdated(seen))
 
 
 def _outdated(seen: Attached) -> str:

@@ -7,9 +7,8 @@ from collections import deque
 
 from wrench.bench.ports import Client
 from wrench.bench.virtual import VirtualBench
+from wrench.bootsel.pipes import PACKET_BYTES, packets
 from wrench.errors import FlashError, PortError
-
-_PACKET_BYTES = 64
 
 
 class BootPort:
@@ -32,9 +31,7 @@ class BootPort:
 
     def write(self, data: bytes) -> None:
         """Queue a transfer; an empty one is an empty packet."""
-        self._bench.send_packets(
-            [data[at : at + _PACKET_BYTES] for at in range(0, len(data) or 1, _PACKET_BYTES)]
-        )
+        self._bench.send_packets(packets(data))
 
     def read(self, size: int, timeout_s: float) -> bytes:
         """One transfer of at most `size` bytes; raises FlashError where none comes."""
@@ -47,7 +44,7 @@ class BootPort:
                 self._bench.advance(0)
             packet = self._held.popleft()
             data += packet
-            if len(data) >= size or len(packet) < _PACKET_BYTES:
+            if len(data) >= size or len(packet) < PACKET_BYTES:
                 return data
 
     def close(self) -> None:
@@ -90,13 +87,13 @@ class BootOutlet:
 
     def before_step(self) -> None:
         """Let whole packets through, and hang up where the board has left BOOTSEL."""
-        packets: list[bytes] = []
+        whole: list[bytes] = []
         held = self._to_board
         while held and len(held) > held[0]:
-            packets.append(bytes(held[1 : 1 + held[0]]))
+            whole.append(bytes(held[1 : 1 + held[0]]))
             del held[: 1 + held[0]]
-        if packets:
-            self._bench.send_packets(packets)
+        if whole:
+            self._bench.send_packets(whole)
         self._flush()
         if not self._bench.in_bootsel:
             self.close()

@@ -18,9 +18,9 @@ USB, BENCH = "usbboot:", "bench:"
 # Raspberry Pi's vendor, and the RP2040's boot ROM (datasheet section 2.8.2).
 _VENDOR, _PRODUCT = 0x2E8A, 0x0003
 _CLASS_VENDOR = 0xFF
-_PACKET_BYTES = 64
+PACKET_BYTES = 64
 _CONNECT_S = 5.0
-_UDEV_RULE = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="2e8a", MODE="0660", TAG+="uaccess"'
+UDEV_RULE = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="2e8a", MODE="0660", TAG+="uaccess"'
 
 
 class Pipe(Protocol):
@@ -42,6 +42,11 @@ class Pipe(Protocol):
     def close(self) -> None:
         """Let go of the board."""
         ...
+
+
+def packets(data: bytes) -> list[bytes]:
+    """A transfer cut into packets; an empty one is an empty packet."""
+    return [data[at : at + PACKET_BYTES] for at in range(0, len(data) or 1, PACKET_BYTES)]
 
 
 def locations() -> list[str]:
@@ -125,7 +130,7 @@ class UsbPipe:
 
     def read(self, size: int, timeout_s: float) -> bytes:
         """See `Pipe`."""
-        wanted = size or _PACKET_BYTES
+        wanted = size or PACKET_BYTES
         return bytes(self._guarded(lambda: self._in.read(wanted, round(1000 * timeout_s))))
 
     def close(self) -> None:
@@ -145,7 +150,7 @@ class UsbPipe:
 def _not_ours(title: str, error: Any) -> str:
     if error.errno == 13 and sys.platform.startswith("linux"):
         return (
-            f"no permission for {title} in BOOTSEL; put {_UDEV_RULE} into "
+            f"no permission for {title} in BOOTSEL; put {UDEV_RULE} into "
             "/etc/udev/rules.d/60-wrench.rules, unplug the board and plug it in again"
         )
     return f"{title} in BOOTSEL is in use by another program ({error.strerror}); close that one"
@@ -165,10 +170,7 @@ class BenchPipe:
 
     def write(self, data: bytes) -> None:
         """See `Pipe`."""
-        framed = bytearray()
-        for at in range(0, len(data) or 1, _PACKET_BYTES):
-            packet = data[at : at + _PACKET_BYTES]
-            framed += bytes([len(packet)]) + packet
+        framed = b"".join(bytes([len(packet)]) + packet for packet in packets(data))
         try:
             self._socket.sendall(framed)
         except OSError as error:
@@ -181,7 +183,7 @@ class BenchPipe:
         while True:
             packet = self._packet(until)
             data += packet
-            if len(data) >= size or len(packet) < _PACKET_BYTES:
+            if len(data) >= size or len(packet) < PACKET_BYTES:
                 return data
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wrench import sharing
+from wrench.bootsel.pipes import UDEV_RULE
 from wrench.doctor.finding import Finding, bad, doubtful, good, unknown
 from wrench.transport import BoardPorts
 
@@ -19,7 +20,6 @@ _FULL_SPEED = "12"  # Mbit/s: the only speed of an RP2040
 _MANY_HUBS = 3
 _RULES = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d")
 _MEDDLER = "ModemManager"
-RULE = f'SUBSYSTEM=="usb", ATTRS{{idVendor}}=="{_VENDOR}", MODE="0660", TAG+="uaccess"'
 
 
 def findings(ports: BoardPorts | None, root: Path = Path("/")) -> Iterator[Finding]:
@@ -91,7 +91,8 @@ def bootsel_rule(root: Path = Path("/")) -> Finding:
         about,
         "no udev rule names Raspberry Pi's USB devices: only their volume can be written, where "
         "your desktop mounts it",
-        f"as root: echo '{RULE}' > /etc/udev/rules.d/60-wrench.rules; udevadm control --reload",
+        f"as root: echo '{UDEV_RULE}' > /etc/udev/rules.d/60-wrench.rules; "
+        "udevadm control --reload",
     )
 
 

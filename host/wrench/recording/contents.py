@@ -234,12 +234,8 @@ def _from_summary(data: memoryview) -> Contents:
         raise ValueError("the summary's checksum is another")
     contents = Contents(size, data_bytes=footer.summary_start - _DATA_END_BYTES)
     for opcode, stream, _, _ in _records(data, footer.summary_start, end):
-        if opcode == Opcode.SCHEMA:
-            schema = Schema.read(stream)
-            contents.schemas[schema.id] = schema
-        elif opcode == Opcode.CHANNEL:
-            channel = Channel.read(stream)
-            contents.channels[channel.id] = channel
+        if opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+            _take_definition(contents, opcode, stream)
         elif opcode == Opcode.CHUNK_INDEX:
             contents.chunks.append(ChunkIndex.read(stream))
         elif opcode == Opcode.ATTACHMENT_INDEX:
@@ -271,15 +267,20 @@ def _from_records(data: memoryview) -> Contents:
     return contents
 
 
-def _take_record(
-    contents: Contents, opcode: int, stream: ReadDataStream, offset: int, length: int
-) -> None:
+def _take_definition(contents: Contents, opcode: int, stream: ReadDataStream) -> None:
     if opcode == Opcode.SCHEMA:
         schema = Schema.read(stream)
         contents.schemas[schema.id] = schema
-    elif opcode == Opcode.CHANNEL:
+    else:
         channel = Channel.read(stream)
         contents.channels[channel.id] = channel
+
+
+def _take_record(
+    contents: Contents, opcode: int, stream: ReadDataStream, offset: int, length: int
+) -> None:
+    if opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+        _take_definition(contents, opcode, stream)
     elif opcode == Opcode.METADATA:
         contents.metadata.append(MetadataIndex(offset, length, Metadata.read(stream).name))
     elif opcode == Opcode.ATTACHMENT:

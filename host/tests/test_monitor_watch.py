@@ -161,7 +161,7 @@ def test_a_trip_is_named_and_says_where_to_look(scene: Scene) -> None:
 def test_an_alarm_is_explained(scene: Scene) -> None:
     alarm = 1 << wire.FAULTS.index("bearing too hot")
     scene.take(status(40.0, "running", "derate cap", 700, alarms=alarm))
-    assert "Alarm: bearing too hot. It goes on until that is worse" in scene.text("news", 100, 4)
+    assert "Alarm: bearing too hot. The board stops if it gets worse." in scene.text("news", 100, 4)
 
 
 def test_whose_run_it_is(scene: Scene) -> None:

@@ -220,6 +220,14 @@ def news(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     lines: list[Text] = []
     for text in _news(watch, view):
         lines += _wrapped(text, width - 2)
+    if len(lines) > height:
+        # The help has all of it; a sentence that ends in the middle would mislead.
+        last = lines[height - 1]
+        more = f" {view.symbols.fold('…')} ? for all"
+        words = last.plain
+        while len(words) + len(more) > width - 2 and " " in words:
+            words = words.rpartition(" ")[0]
+        lines[height - 1] = Text(words + more, style=last.style)
     lines = [Text(" ").append_text(line) for line in lines[:height]]
     return [fit(line, width) for line in _filled(lines, height)]
 
@@ -261,8 +269,9 @@ def _state(watch: Watch) -> list[tuple[str, str]]:
 def _alarm(name: str, *, turning: bool) -> str:
     """The hint's own words are those of the trip that has not come."""
     look = fault_hint(name).look if name in FAULT_HINTS else ""
-    stands = "It goes on until that is worse; once it stands: " if turning else ""
-    return f"Alarm: {name}. {stands}{look}".rstrip()
+    if turning and look:
+        look = f"The board stops if it gets worse. At a standstill: {look[0].lower()}{look[1:]}"
+    return f"Alarm: {name}. {look}".rstrip()
 
 
 def _told(name: str, hint_of: Callable[[str], object]) -> str:

@@ -124,6 +124,19 @@ def test_a_run_goes_on_when_the_command_that_opened_the_port_is_killed(up: Up) -
     assert len([line for line in up.said if OPERATES in line]) == 1
 
 
+def test_who_takes_a_run_over_is_its_only_owner(up: Up) -> None:
+    del up
+    first = start("run", "--speed", "30%")
+    first.wait_for("running")
+    second = start("run", "--speed", "40%", "--take-over")
+    assert first.wait_for("another command has taken the run over")
+    assert first.process.wait(PATIENCE_S) == RunEndedError.exit_code
+    second.wait_for("running")
+    assert status()["mode"] == "running", "the first has not stopped it"
+    second.process.kill()
+    assert wait_until(lambda: status()["mode"] == "tripped"), "the first keeps it alive no more"
+
+
 def test_a_killed_owners_motor_stops_though_the_port_stays_open_for_others(up: Up) -> None:
     del up
     monitor = start("monitor", "--json")

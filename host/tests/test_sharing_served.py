@@ -18,7 +18,7 @@ from served_bench import (
     Lines,
     Up,
     alive,
-    cache_with_flashed_board,
+    operating_bench,
     wait_until,
     wrench,
 )
@@ -46,15 +46,8 @@ print(samples, missing, losses.frames, losses.missing, losses.broken, flush=True
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory, flashed_flash: bytes) -> Iterator[Up]:
-    """A bench with a flashed board, at the pace of the clock: a run's heartbeats are."""
-    folder = tmp_path_factory.mktemp("shared") / "cache"
-    with cache_with_flashed_board(folder, flashed_flash):
-        bench = Up()
-        try:
-            bench.wait_for(OPERATES)
-            yield bench
-        finally:
-            bench.end()
+    with operating_bench(tmp_path_factory.mktemp("shared") / "cache", flashed_flash) as bench:
+        yield bench
 
 
 @pytest.fixture(autouse=True)

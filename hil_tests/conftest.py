@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from rig import BOARD, Rig, content_of
+from wrench.hil.rig import BOARD, Rig, content_of
 
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rig import Rig
+from wrench.hil.rig import Rig
 
 from wrench.boards import load_board
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rig import BUTTON_RESETS_S, Rig
+from wrench.hil.rig import BUTTON_RESETS_S, Rig
 
 from wrench.bench.emulator import StepSeen
 from wrench.bench.virtual import CONSOLE, LINK

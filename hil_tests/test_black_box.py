@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rig import BOARD, Rig
+from wrench.hil.rig import BOARD, Rig
 
 from wrench.bench.emulator import TYPICAL_FLASH_TIMES_NS
 from wrench.link import encode

@@ -1,7 +1,7 @@
 """Every board in `boards/` boots, tests itself, turns its motor with its own sensor, and stops."""
 
 import pytest
-from rig import BOARD
+from wrench.hil.rig import BOARD
 
 from wrench.boards import known_boards, load_board
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 
 import pytest
-from rig import BOARD, Rig, content_of, content_with
+from wrench.hil.rig import BOARD, Rig, content_of, content_with
 
 from wrench.bench.virtual import CONSOLE, BenchPort
 from wrench.deploy import deployment

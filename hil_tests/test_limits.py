@@ -1,7 +1,7 @@
 """Limits that cannot be talked away: lower over the wire, higher only with a hand at the board."""
 
 import pytest
-from rig import BOARD, Rig
+from wrench.hil.rig import BOARD, Rig
 
 from wrench.errors import RefusedError
 from wrench_firmware import limits, wire

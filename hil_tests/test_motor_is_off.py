@@ -1,7 +1,7 @@
 """Whenever something needed to run the motor is not known to be good, it is off at the pin."""
 
 import pytest
-from rig import BOARD
+from wrench.hil.rig import BOARD
 
 from wrench.bench.virtual import CONSOLE, LINK
 from wrench.errors import RefusedError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from rig import BOARD, Rig, variant
+from wrench.hil.rig import BOARD, Rig, variant
 
 from wrench.bench.plant import Drive
 from wrench.boards import Board, load_board

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mcap.stream_reader import StreamReader
-from rig import Rig
+from wrench.hil.rig import Rig
 
 from wrench.recording import Recording
 from wrench.recording.recover import recover
@@ -21,7 +21,7 @@ PATIENCE_S = 120.0
 RECORDS = """
 import sys
 from pathlib import Path
-from rig import BOARD, Rig, content_of
+from wrench.hil.rig import BOARD, Rig, content_of
 from wrench.recording.session import Session
 rig = Rig(BOARD, content_of(BOARD))
 rig.ready()

@@ -83,6 +83,9 @@ class VirtualBench:
         self._inputs: list[tuple[float, int, int | None]] = []
         self._usb_plugged: bool | None = None
         self._power: bool | None = None
+        self._power_off_ns: float | None = None
+        self._power_off_at_write_ns: float | None = None
+        self._reset_pin = False
         self._outgoing: dict[int, bytes] = {}
         self._packets: list[bytes] = []
         self._button_held: bool | None = None
@@ -123,6 +126,11 @@ class VirtualBench:
         request.serial = list(self._wanted)
         request.usb_plugged, request.power = self._usb_plugged, self._power
         request.button_held, request.packets = self._button_held, self._packets
+        request.power_off_ns = self._power_off_ns
+        request.power_off_at_write_ns = self._power_off_at_write_ns
+        request.reset_pin = self._reset_pin
+        self._power_off_ns = self._power_off_at_write_ns = None
+        self._reset_pin = False
         self._inputs, self._outgoing, self._packets = [], {}, []
         self._usb_plugged = self._power = self._button_held = None
         if self.surroundings:
@@ -161,11 +169,23 @@ class VirtualBench:
             for port in list(self._ports.values()):
                 port.lost()
 
-    def cut_power(self) -> None:
-        """Take the board's power away; flash keeps its content, everything else is lost."""
-        self._power = False
-        for port in list(self._ports.values()):
-            port.lost()
+    def cut_power(self, after_ns: float = 0.0, *, at_write: bool = False) -> None:
+        """Take the board's power away; flash keeps its content, everything else is lost. Now, or
+        `after_ns` into the next step, or `after_ns` after the flash chip next begins to write,
+        which it then does in part.
+        """
+        if at_write:
+            self._power_off_at_write_ns = after_ns
+        elif after_ns > 0.0:
+            self._power_off_ns = after_ns
+        else:
+            self._power = False
+            for port in list(self._ports.values()):
+                port.lost()
+
+    def press_reset(self) -> None:
+        """Pull the chip's RUN pin low for a moment: it begins anew, with all its power on."""
+        self._reset_pin = True
 
     def restore_power(self) -> None:
         """Give the board its power back."""

@@ -89,6 +89,10 @@ class StepRequest:
     `clock` (its own clock, 1.0 is right, 0.9 is 10 % slow), `interrupt_dead` (True: a broken wire),
     and `reset` (True: its supply dips once, all its registers are as after power-on).
 
+    `power` takes the board's power away (False) or gives it back at the start of the step;
+    `power_off_ns` takes it away so long after that, `power_off_at_write_ns` so long after the flash
+    chip next begins to write. `reset_pin` pulls the chip's RUN pin low for a moment.
+
     `button_held` is the BOOTSEL button, which counts when power comes; `packets` are for the boot
     ROM's interface, 64 bytes each at most.
     """
@@ -104,6 +108,9 @@ class StepRequest:
     device_faults: dict[int, dict[str, Any]] = field(default_factory=dict)
     usb_plugged: bool | None = None
     power: bool | None = None
+    power_off_ns: float | None = None
+    power_off_at_write_ns: float | None = None
+    reset_pin: bool = False
     button_held: bool | None = None
     packets: list[bytes] = field(default_factory=list)
 
@@ -181,6 +188,12 @@ class Emulator:
             request["usb"] = {"plugged": step.usb_plugged}
         if step.power is not None:
             request["power"] = step.power
+        if step.power_off_ns is not None:
+            request["power_off_ns"] = step.power_off_ns
+        if step.power_off_at_write_ns is not None:
+            request["power_off_at_write_ns"] = step.power_off_at_write_ns
+        if step.reset_pin:
+            request["reset_pin"] = True
         if step.button_held is not None:
             request["button_held"] = step.button_held
         parts = [(f"signal:{i}", data) for i, data in step.signal.items()]

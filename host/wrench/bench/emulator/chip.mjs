@@ -40,6 +40,9 @@ export class Chip {
     this.inputs = [];
     this.inputsAtProgram = [];      // [ns after, gpio, level] for when the next page program begins
     this.flashWrites = [];          // [what, from, until] since last taken
+    this.powerOffAt = Infinity;     // when power goes, and how long after the flash chip begins to write it goes
+    this.powerOffAtWrite = null;
+    this.powerGoes = false;
     this.powerUp();
   }
 
@@ -52,11 +55,28 @@ export class Chip {
     this.boot(0, null);
   }
   powerDown() {
+    this.powerOffAt = Infinity;
+    this.powerOffAtWrite = null;
+    this.powerGoes = false;
     if (!this.powered) return;
     this.ssi.powerLost();
     this.leave();
     this.powered = false;
     this.mcu = null;
+  }
+  // Power goes `ns` from now, in the middle of whatever the chip does then.
+  powerOffIn(ns) {
+    if (!this.powered) return;
+    this.powerOffAtWrite = null;
+    this.powerOffAt = Math.min(this.powerOffAt, this.now + ns);
+    this.cutAlarm.schedule(this.powerOffAt - this.now);
+  }
+  // The RUN pin is pulled low for a moment. The devices keep their power.
+  resetPin() {
+    if (!this.powered) return;
+    this.leave();
+    this.resets.push([this.past, 0]);
+    this.boot(0, null);
   }
   leave() {
     this.past += this.clock.nanos;
@@ -93,6 +113,8 @@ export class Chip {
     }
     for (const [pin, level] of this.outside) this.pins.drive(pin, level);
     this.inputAlarm = this.clock.createAlarm(() => this.applyInputs());
+    this.cutAlarm = this.clock.createAlarm(() => { this.powerGoes = true; clock.stopAt = 0; });
+    if (this.powerOffAt < Infinity) this.powerOffIn(this.powerOffAt - this.now);
 
     this.usb = new UsbHost(mcu, { packetNs: this.options.usb_packet_ns });
     this.usb.plugged = this.usbPlugged;
@@ -148,6 +170,7 @@ export class Chip {
   }
   flashBusy(what, until) {
     this.flashWrites.push([what, this.now, this.past + until]);
+    if (this.powerOffAtWrite !== null) this.powerOffIn(this.powerOffAtWrite);
     if (what !== 'page program' || !this.inputsAtProgram.length) return;
     this.schedule(this.inputsAtProgram);
     this.inputsAtProgram = [];
@@ -177,6 +200,11 @@ export class Chip {
     }
     for (;;) {
       this.idleNs += this.processor.run(end - this.past);
+      if (this.powerGoes) {
+        this.powerDown();
+        this.run(end - this.past);
+        return;
+      }
       if (!this.resetAsked) return;
       const { reason, scratchData } = this.resetAsked;
       this.leave();

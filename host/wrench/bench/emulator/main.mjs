@@ -30,6 +30,7 @@ function step(request, parts) {
   const { inputs_at_page_program: inputsAtProgram } = request;
   if (request.button_held !== undefined) chip.buttonHeld = request.button_held;
   if (power === false) chip.powerDown();
+  if (request.reset_pin) chip.resetPin();
   if (power === true) chip.powerUp();
   if (adc) for (const [channel, code] of Object.entries(adc)) chip.setAdc(+channel, code);
   if (deviceFaults) for (const [index, faults] of Object.entries(deviceFaults)) chip.setDeviceFaults(+index, faults);
@@ -49,6 +50,8 @@ function step(request, parts) {
   }
   chip.schedule(inputs ?? []);
   if (inputsAtProgram) chip.inputsAtProgram.push(...inputsAtProgram);
+  if (request.power_off_at_write_ns !== undefined) chip.powerOffAtWrite = request.power_off_at_write_ns;
+  if (request.power_off_ns !== undefined) chip.powerOffIn(request.power_off_ns);
   chip.run(request.ns);
   return report();
 }

@@ -86,9 +86,15 @@ class Rig:
         condition: str = "healthy",
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        seed: int = 1,
     ):
         assembly = assemble(
-            board, content, condition=condition, step_ns=step_ns, flash_times_ns=flash_times_ns
+            board,
+            content,
+            condition=condition,
+            seed=seed,
+            step_ns=step_ns,
+            flash_times_ns=flash_times_ns,
         )
         self._step_s = step_ns / 1e9
         self.board = board
@@ -111,7 +117,7 @@ class Rig:
     # -- what the pins and the shaft did -------------------------------------------------
     def _watch(self, seen: StepSeen) -> None:
         self.flash_writes += seen.flash_writes
-        duty = self._duty(seen)
+        duty = self.duty_of(seen)
         self.highest_duty = max(self.highest_duty, duty)
         motor = self.board.motor
         pin = seen.pins[motor.pwm_pin if motor.enable_pin is None else motor.enable_pin]
@@ -134,7 +140,8 @@ class Rig:
                 turn_s = self._edges_s[-1] - self._edges_s[-1 - pulses]
                 self.highest_speed_rpm = max(self.highest_speed_rpm, 60.0 / turn_s)
 
-    def _duty(self, seen: StepSeen) -> float:
+    def duty_of(self, seen: StepSeen) -> float:
+        """Duty on the PWM pin in a step, 0 where the driver is not enabled."""
         if not seen.powered:
             return 0.0
         motor = self.board.motor
@@ -148,7 +155,7 @@ class Rig:
         """Duty on the PWM pin, 0 where the driver is not enabled, as a logic analyser sees it."""
         seen = self.bench.seen
         assert seen is not None
-        return self._duty(seen)
+        return self.duty_of(seen)
 
     @property
     def plant_speed_rpm(self) -> float:
@@ -199,6 +206,11 @@ class Rig:
         """The open link; opens it where it is not."""
         if self._link is None:
             self._link = Link(self.bench.open(LINK))
+        return self._link
+
+    @property
+    def open_link(self) -> Link | None:
+        """The link where it is open."""
         return self._link
 
     def leave(self) -> None:

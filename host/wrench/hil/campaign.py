@@ -1,0 +1,133 @@
+"""The campaign: random stories against the invariants, on all cores; a failure is shrunk to the
+least that still fails, and written as a regression test.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from wrench.hil.acts import KINDS, drawn, perform
+from wrench.hil.audit import audit
+from wrench.hil.invariants import Invariants, Violation
+from wrench.hil.story import Act, Story
+from wrench.hil.trial import Trial
+
+ACTS = 60
+"""In a story: starting a board and looking it over at the end takes as long as twenty."""
+
+BOARDS = (
+    ("pico-adxl345", "stock"),
+    ("pico-adxl345", "wrench"),
+    ("pico-mpu6050-two-pwm", "stock"),
+    ("pico-adxl345-i2c-pwm-enable", "wrench"),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a story ended: `violation` is None where every rule held; `device_s` is device time."""
+
+    story: Story
+    faults: int
+    device_s: float
+    violation: Violation | None
+
+
+def tell(story: Story) -> Told:
+    """Let a story happen to an emulated board. Deterministic: the same story ends the same."""
+    faults = 0
+    violation = None
+    trial = Trial(story.board, story.image, story.seed)
+    try:
+        Invariants(trial)
+        trial.begin()
+        for act in story.acts:
+            perform(trial, act)
+            faults += KINDS[act.name].fault(act.arguments)
+        audit(trial)
+    except Violation as broken:
+        violation = broken
+    finally:
+        device_s = trial.now_s
+        trial.bench.close()
+    return Told(story, faults, device_s, violation)
+
+
+def survive(story: Story) -> None:
+    """For a regression test: raises Violation where a rule does not hold."""
+    told = tell(story)
+    if told.violation:
+        raise told.violation
+
+
+def made(seed: int, number: int) -> Story:
+    """The story of that number in the campaign of that seed."""
+    chance = Random(f"{seed}/{number}")
+    board, image = BOARDS[number % len(BOARDS)]
+    return Story(board, image, chance.randrange(1 << 16), tuple(drawn(chance) for _ in range(ACTS)))
+
+
+def campaign(seed: int, faults: int, jobs: int | None = None) -> Iterator[Told]:
+    """Tell stories until they have had so many faults between them; those that fail come too."""
+    had = [0]
+    with multiprocessing.get_context("spawn").Pool(jobs or os.cpu_count() or 1) as pool:
+        for told in pool.imap_unordered(_told, _numbers(seed, lambda: had[0] >= faults)):
+            had[0] += told.faults
+            yield told
+            if had[0] >= faults:
+                return
+
+
+def _numbers(seed: int, enough: Callable[[], bool]) -> Iterator[tuple[int, int]]:
+    number = 0
+    while not enough():
+        yield seed, number
+        number += 1
+
+
+def _told(of: tuple[int, int]) -> Told:
+    return tell(made(*of))
+
+
+def shrunk(told: Told, seconds: float = 600.0, show: Callable[[Story], None] | None = None) -> Told:
+    """The shortest story found within so many seconds of the clock that breaks the same rule."""
+    assert told.violation
+    until_s = time.monotonic() + seconds
+    rule = told.violation.rule
+    best = told
+
+    def still(acts: tuple[Act, ...]) -> bool:
+        nonlocal best
+        if time.monotonic() > until_s:
+            return False
+        again = tell(replace(best.story, acts=acts))
+        if again.violation is None or again.violation.rule != rule:
+            return False
+        best = again
+        if show:
+            show(best.story)
+        return True
+
+    size = max(1, len(told.story.acts) // 2)
+    while size:
+        at = 0
+        while at < len(best.story.acts):
+            acts = best.story.acts
+            if not still(acts[:at] + acts[at + size :]):
+                at += size
+        size //= 2
+    for at in range(len(best.story.acts)):
+        acts = best.story.acts
+        if at >= len(acts):
+            break
+        for shorter_s in (0.005, 0.1, 1.0):
+            if shorter_s < acts[at].then_s and still(
+                (*acts[:at], replace(acts[at], then_s=shorter_s), *acts[at + 1 :])
+            ):
+                break
+    return best

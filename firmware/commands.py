@@ -26,6 +26,7 @@ FIXED = const(14)
 NOTHING_THERE = const(15)
 NOT_HURRIED = const(16)
 NOT_KEPT = const(17)
+SUPPLY_LOW = const(18)
 
 _B = const(0x42)
 _H = const(0x48)

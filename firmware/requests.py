@@ -84,6 +84,9 @@ class Requests:
         if app.governor.mode == governor.IDLE:
             if app.values[protection.q.ESTOP_OPEN]:
                 return commands.ESTOP_OPEN
+            # No trip while the motor rests: a board on USB alone would have one all the time.
+            if app.protection.present(protection.BROWN_OUT):
+                return commands.SUPPLY_LOW
             if not app.features.settled:
                 return commands.NOT_READY
             app.control.begin_run()

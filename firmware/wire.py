@@ -353,6 +353,7 @@ REASONS = (
     "nothing there",
     "probation can be held back, not hurried",
     "the flash does not keep it",
+    "the motor's supply is too low",
 )
 
 

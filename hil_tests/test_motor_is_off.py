@@ -50,6 +50,24 @@ def test_the_ramp_is_followed(rig):
     assert rig.bench.now_s - begin_s == pytest.approx(0.4 / 0.2, abs=0.1)
 
 
+def test_no_run_begins_on_a_supply_that_is_too_low(rig):
+    rig.ready()
+    rig.plant.set_supply(8.5)
+    rig.pass_time(0.3)
+    assert rig.mode == "idle", "a board on USB alone has not tripped"
+    with pytest.raises(RefusedError, match="supply is too low; charge"):
+        rig.link.run(300)
+    rig.machine.press_button()
+    rig.pass_time(2.2)
+    rig.machine.press_button(False)
+    rig.pass_time(0.3)
+    assert rig.highest_duty == 0.0
+    rig.plant.set_supply(12.0)
+    rig.pass_time(0.3)
+    rig.run(300)
+    assert rig.duty_at_pin > 0.0
+
+
 def test_stop_stops_and_the_next_run_has_to_wait(rig):
     rig.run(300)
     rig.link.stop()

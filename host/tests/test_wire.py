@@ -174,6 +174,7 @@ def test_the_firmware_s_numbers_are_places_in_the_lists(vm: Vm) -> None:
         "e-stop is open": "ESTOP_OPEN",
         "motor is turning: stop first": "TURNING",
         "sensor not ready": "NOT_READY",
+        "the motor's supply is too low": "SUPPLY_LOW",
         "too soon after the last stop": "TOO_SOON",
         "less protective than the board file: hold the button at power-up first": "LESS_PROTECTIVE",
         "levels must rise from alarm to limit to trip": "OUT_OF_ORDER",

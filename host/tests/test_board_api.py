@@ -157,7 +157,7 @@ def test_limits_are_shown_and_set_in_units_that_people_use(attached: Board) -> N
         (["over-current", "trip", "3 V"], "'3 V' is no value here; write it as '3.00 A'"),
         (["over-current", "trip"], "give a level (alarm, limit, trip) and a value"),
         (["over-current", "3A"], "give a level"),
-        (["speed", "fast"], "'fast' is no speed"),
+        (["speed", "fast"], "'fast' is not a speed"),
     ],
 )
 def test_what_is_no_level_is_told(attached: Board, words: list[str], said: str) -> None:

@@ -208,7 +208,9 @@ def test_what_the_boards_own_test_says(
 
 def test_a_board_with_another_micropython_and_no_firmware() -> None:
     ports = BoardPorts("a board", "/dev/ttyACM0", None)
-    bare = fleet.Attached(ports, "console", "install it", micropython="micropython 1.19.1")
+    bare = fleet.Attached(
+        ports, "console", "install it", micropython="micropython 1.19.1", runs_firmware=False
+    )
     found = {finding.about: finding for finding in what_runs(bare)}
     assert verdict(found["MicroPython"]) is Verdict.BAD
     assert verdict(found["state"]) is Verdict.BAD

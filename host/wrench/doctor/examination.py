@@ -11,8 +11,6 @@ from wrench.doctor.finding import Finding, bad, doubtful, good
 from wrench.errors import LinkError, PortError
 from wrench.transport import attached, choose
 
-_KEPT = "1.25"
-
 
 def examine(
     port: str | None = None,
@@ -26,11 +24,11 @@ def examine(
         ports = choose(port)
     except PortError as error:
         seen, _, remedy = error.args[0].partition("; ")
-        yield bad("boards", seen, remedy)
+        yield bad("board", seen, remedy)
         if not attached():
             yield from computer.findings(None)
         return
-    yield good("boards", ports.title)
+    yield good("board", ports.title)
     yield from computer.findings(ports)
     step("asking the board who it is")
     board = fleet.look(ports)
@@ -53,10 +51,11 @@ def what_runs(board: fleet.Attached) -> Iterator[Finding]:
         yield good("state", "it operates")
     if board.micropython is not None:
         about = "MicroPython"
-        if _KEPT in board.micropython:
+        if board.runs_firmware:
             yield good(about, board.micropython)
         else:
-            yield bad(about, board.micropython, "install the right one with `wrench flash --image`")
+            remedy = f"{board.flash_command} installs one on which the firmware runs"
+            yield bad(about, board.micropython, remedy)
     if board.up_to_date is None:
         return
     firmware = f"{board.firmware_hash:08x} for {board.board_name}"

@@ -56,7 +56,6 @@ def find(
         return ready_built(kind, None, report) or build(kind, progress=report)
     for image in cache.images(report):
         if image.kind == "stock":
-            report(Step("cache", f"{image.path} ({image.source})", done=True))
             return image
     try:
         raw = download(report)

@@ -181,7 +181,7 @@ def test_the_operators_ceiling_is_set_and_forgotten(attached: Board) -> None:
         "most": 1000,
     }
     assert "ceiling_permille: 55.0 %, factory 70.0 %" in wrench("settings", "diff").stdout
-    assert wrench("settings", "factory").returncode == 130, "nobody has said yes"
+    assert wrench("settings", "factory").returncode == 2, "nobody has said yes"
     assert attached.ceiling_permille() == 550
     assert wrench("settings", "factory", "--yes").returncode == 0
     assert attached.ceiling_permille() == 700

@@ -84,7 +84,8 @@ def all_attached() -> list[Attached]:
 
 
 def look(ports: BoardPorts) -> Attached:
-    """What one board is."""
+    """What one board is. Raises PortError for a port that belongs to no known board and cannot be
+    opened."""
     if ports.boot is not None:
         to_do = f"install its image and its firmware with {flash_command(ports)}"
         return Attached(ports, "BOOTSEL", to_do)
@@ -118,7 +119,7 @@ def _operating(ports: BoardPorts) -> Attached:
     try:
         port = connection.open_link(_LOOK_S)
     except PortError as error:
-        return Attached(ports, "in use", error.args[0].partition("; ")[2] or error.args[0])
+        return _not_opened(ports, error)
     try:
         greeting = Link(port).hello(_LOOK_S)
     except (LinkError, PortError):
@@ -144,7 +145,7 @@ def _at_its_console(ports: BoardPorts) -> Attached:
     try:
         console = BoardConnection(ports.console).open_console(_LOOK_S)
     except PortError as error:
-        return Attached(ports, "in use", error.args[0].partition("; ")[2] or error.args[0])
+        return _not_opened(ports, error)
     try:
         runs = interpreter(console)
         name, board_hash, firmware_hash = ast.literal_eval(
@@ -172,6 +173,12 @@ def _at_its_console(ports: BoardPorts) -> Attached:
         back = f"it is in maintenance; {seen.flash_command} has it operate again"
         to_do = _renewal(seen) or back
     return replace(seen, to_do=to_do)
+
+
+def _not_opened(ports: BoardPorts, error: PortError) -> Attached:
+    if not ports.key:
+        raise error
+    return Attached(ports, "in use", error.args[0].partition("; ")[2] or error.args[0])
 
 
 def _renewal(seen: Attached) -> str:

@@ -62,15 +62,16 @@ def flash(
 
     def find() -> images.Image:
         with showing("flash") as steps:
-            if image_name is None or image_name in images.KINDS:
-                return images.find(image_name or "stock", progress=steps)
-            return images.find(file=image_name, progress=steps)
+            return images.find_named(image_name or "stock", steps)
+
+    # What is asked for is there before the board is sent where it needs it.
+    asked = None if image_name is None else find()
 
     with _Display() as display:
         done = install(
             connection,
             board,
-            find=find,
+            find=lambda: asked or find(),
             known=images.cached,
             image_asked=image_name is not None,
             erase=erase,

@@ -12,7 +12,7 @@ from wrench.cli.options import JSON, PORT, Speed
 from wrench.cli.tables import aligned
 from wrench.levels import CEILING, WATCHED, Protection, protection_named
 from wrench.link import Frame
-from wrench.units import unit_of
+from wrench.units import Unit, unit_of
 from wrench_firmware import wire
 
 
@@ -71,7 +71,8 @@ def set_(outer: str | None, protection: str, words: tuple[str, ...], port: str |
             f"give a level ({', '.join(wire.LEVELS)}) and a value, such as `{protection} trip 3.5A`"
         )
     try:
-        wanted = unit_of(WATCHED[protection]).read(" ".join(value)) if protection in WATCHED else 0
+        unit = unit_of(WATCHED[protection]) if protection in WATCHED else Unit("")
+        wanted = unit.read(" ".join(value))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="VALUE") from error
     with Board(port or outer) as board:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -85,16 +86,29 @@ def diff(port: str | None, as_json: bool) -> None:
 
 
 @settings.command()
-@click.confirmation_option(prompt="Forget every setting and level that was changed?")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
 @PORT
-def factory(port: str | None) -> None:
+def factory(yes: bool, port: str | None) -> None:
     """Set every setting and level as the board file has it; the motor must be off.
 
     The counts of boots, bearings and running time stay; probation begins anew.
     """
+    if not yes and not _agreed():
+        click.echo("nothing was changed")
+        return
     with Board(port) as board:
         board.factory_reset()
     click.echo("every setting and level is as the board file has it")
+
+
+def _agreed() -> bool:
+    try:
+        return click.confirm("Forget every setting and level that was changed?", err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise click.UsageError("nobody is there to be asked; say --yes") from None
 
 
 _HEAD = ["SETTING", "VALUE", "FACTORY", "RANGE", "MEANING"]

@@ -23,15 +23,18 @@ def examine(
     try:
         ports = choose(port)
     except PortError as error:
-        seen, _, remedy = error.args[0].partition("; ")
-        yield bad("board", seen, remedy)
+        yield _out_of_reach(error)
         if not attached():
             yield from computer.findings(None)
         return
     yield good("board", ports.title)
     yield from computer.findings(ports)
     step("asking the board who it is")
-    board = fleet.look(ports)
+    try:
+        board = fleet.look(ports)
+    except PortError as error:
+        yield _out_of_reach(error)
+        return
     yield from what_runs(board)
     if board.state == "operating":
         step(f"listening for {seconds:g} s")
@@ -41,6 +44,11 @@ def examine(
             yield from link.findings(heard, emulated=ports.board is not None)
         except LinkError as error:
             yield link.silent(error)
+
+
+def _out_of_reach(error: PortError) -> Finding:
+    seen, _, remedy = error.args[0].partition("; ")
+    return bad("board", seen, remedy)
 
 
 def what_runs(board: fleet.Attached) -> Iterator[Finding]:

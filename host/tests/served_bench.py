@@ -104,7 +104,8 @@ class Terminal(io.StringIO):
 def wrench(*arguments: str, columns: int | None = None, typed: str = "") -> Told:
     """A command as `wrench` runs it, without the time that another Python takes to start; on a
     terminal of so many columns, else in a pipe."""
-    out, err, code = io.StringIO() if columns is None else Terminal(), io.StringIO(), 0
+    shown = io.StringIO if columns is None else Terminal
+    out, err, code = shown(), shown(), 0
     with (
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(out),

@@ -126,6 +126,13 @@ def test_a_reading_fits_a_narrow_terminal_and_is_one_line_in_a_pipe(
         assert reading.endswith("nothing lost")
 
 
+def test_an_error_fits_the_terminal() -> None:
+    told = wrench("stop", "--port", "socket://127.0.0.1:9", columns=24)
+    assert told.returncode == 5
+    assert told.stderr.splitlines()[1].startswith("  ")
+    assert len(wrench("stop", "--port", "socket://127.0.0.1:9").stderr.splitlines()) == 1
+
+
 def test_on_a_narrow_terminal_losses_and_alarms_go_below(
     served: Kept, at: Callable[..., Told]
 ) -> None:
@@ -169,6 +176,8 @@ def test_a_line_is_broken_between_words_and_goes_on_indented() -> None:
     assert folded("a b", None) == ["a b"]
     assert folded("one two three four five six", 24, 2) == ["one two three four five", "  six"]
     assert folded("one two three four five six", 15, 2) == ["one two three four five six"]
+    url = "socket://127.0.0.1:5311/and/so/on"
+    assert folded(f"look at {url} now", 25, 2) == ["look at", f"  {url}", "  now"]
     rows = [["KEY", "WHAT"], ["x", "one two three four five six seven eight"]]
     assert aligned(rows, 30) == [
         "KEY  WHAT",
@@ -391,9 +400,8 @@ def test_without_a_board_that_is_what_is_said(monkeypatch: pytest.MonkeyPatch) -
     said = click.unstyle(told.stdout)
     assert said.startswith("BAD  board: no board is attached\n     -> plug one in, or start")
     assert all(len(line) <= NARROW for line in said.splitlines())
-    assert told.stderr == (
-        "wrench: to be mended: board; do what is said about it above, and run `wrench doctor` "
-        "again\n"
+    assert " ".join(told.stderr.split()) == (
+        "wrench: to be mended: board; do what is said about it above, and run `wrench doctor` again"
     )
     listed = wrench("boards")
     assert (listed.returncode, listed.stdout.partition(";")[0]) == (0, "no board is attached")

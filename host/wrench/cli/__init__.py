@@ -92,7 +92,9 @@ def main(begins: Callable[[], None] | None = None) -> None:
     try:
         wrench(standalone_mode=False, obj=begins)
     except WrenchError as error:
-        click.echo(f"wrench: {error}", err=True)
+        from wrench.cli.tables import folded, terminal_columns  # noqa: PLC0415
+
+        click.echo("\n".join(folded(f"wrench: {error}", terminal_columns(sys.stderr))), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

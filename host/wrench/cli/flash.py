@@ -143,6 +143,8 @@ class _Display:
 
     def step(self, text: str) -> None:
         """Something begins."""
+        if self._bar.finished:
+            self._bar.stop()  # which takes the bar away; one of no visible task would stay
         self._bar.console.print(text, highlight=False)
 
     def progress(self, done: int, total: int) -> None:
@@ -150,7 +152,9 @@ class _Display:
         if self._bar.disable and not self._told:
             self.step(f"sending {total / 1000:.1f} kB")
             self._told = True
-        self._bar.update(self._task, completed=done, total=total, visible=done < total)
+        self._bar.update(self._task, completed=done, total=total, visible=True)
+        if done < total:
+            self._bar.start()
 
     def __enter__(self) -> _Display:
         self._bar.start()

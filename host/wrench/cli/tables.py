@@ -6,14 +6,16 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import TextIO
 
 _LEAST_WORDS = 20
 
 
-def terminal_columns() -> int | None:
-    """How wide the terminal is that standard output goes to; None where it goes elsewhere: there a
-    line stays a line."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def terminal_columns(stream: TextIO | None = None) -> int | None:
+    """How wide the terminal is that `stream` goes to, standard output if None; None where it goes
+    elsewhere: there a line stays a line."""
+    stream = stream or sys.stdout
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def aligned(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:

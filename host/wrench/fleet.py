@@ -132,10 +132,10 @@ def _operating(ports: BoardPorts) -> Attached:
         "operating",
         "",
         greeting,
-        greeting["board_name"].decode(errors="replace"),
+        greeting["board_name"],
         greeting["board_hash"],
         greeting["firmware_hash"],
-        f"{greeting['micropython_version'].decode(errors='replace')} ({greeting['image']})",
+        f"{greeting['micropython_version']} ({greeting['image']})",
         runs_firmware=True,
     )
     return replace(seen, to_do=_renewal(seen))

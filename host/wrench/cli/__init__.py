@@ -94,7 +94,7 @@ def main(begins: Callable[[], None] | None = None) -> None:
     except WrenchError as error:
         from wrench.cli.tables import folded, terminal_columns  # noqa: PLC0415
 
-        click.echo("\n".join(folded(f"wrench: {error}", terminal_columns(sys.stderr))), err=True)
+        click.echo("\n".join(folded(f"wrench: {error}", terminal_columns(err=True))), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

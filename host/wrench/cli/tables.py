@@ -6,15 +6,14 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TextIO
 
 _LEAST_WORDS = 20
 
 
-def terminal_columns(stream: TextIO | None = None) -> int | None:
-    """How wide the terminal is that `stream` goes to, standard output if None; None where it goes
+def terminal_columns(*, err: bool = False) -> int | None:
+    """How wide the terminal is that standard output goes to, or standard error; None where it goes
     elsewhere: there a line stays a line."""
-    stream = stream or sys.stdout
+    stream = sys.stderr if err else sys.stdout
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 

@@ -56,6 +56,7 @@ BAD: list[tuple[str, int, str]] = [
     ("limits set jiggle trip 3A", 2, "there is no protection 'jiggle'; `wrench limits` lists them"),
     ("limits set over-current", 2, "Missing argument '[LEVEL] VALUE'"),
     ("limits set over-current 3A", 2, "give a level (alarm, limit, trip) and a value"),
+    ("limits set over-current often 3A", 2, "give a level (alarm, limit, trip) and a value"),
     ("limits set over-current trip 3V", 2, "'3V' is no value here; write it as '3.00 A'"),
     ("limits set settings-corrupt trip 3A", 2, "'3A' is no value here"),
     ("limits set speed 170%", 2, "'170%' is out of range; give 0.1% to 100% of rated speed"),

@@ -86,6 +86,11 @@ def test_what_ends_a_run_makes_the_next_one_a_start(before: str) -> None:
 
 def test_where_the_log_does_not_tell_a_run_is_neither() -> None:
     assert logged((2, "run", 600))[0] == "run towards 60 %, over the link", "its boot is not kept"
+    run, before = wire.EVENTS.index("run"), wire.EVENTS.index("stop")
+    other_boot = [Event(1, 9, 3, before, 1, 0, 1, 0), Event(2, 10, 4, run, 1, 600, 1, 0)]
+    assert list(told(other_boot))[1] == "run towards 60 %, over the link"
+    several = logged((1, "boot"), (2, "run", 600, 2))
+    assert several[1] == "run towards 60 %, over the link; the first of 2 within 4 s"
     lost = logged((1, "boot"), (2, "run", 600), (3, "events lost", 4), (9, "run", 400))
     assert lost[-1] == "run towards 40 %, over the link"
 

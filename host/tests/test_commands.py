@@ -247,6 +247,16 @@ def test_since_takes_what_people_write() -> None:
             since(text)
 
 
+def test_a_run_of_another_is_not_taken_over_by_accident(
+    served: Kept, at: Callable[..., Told]
+) -> None:
+    served.board.mode, served.board.command_permille = "running", 300
+    refused = at("run", "--speed", "60%", "--for", "200ms")
+    assert refused.returncode == 7
+    assert "the motor turns already, at 30 %" in refused.stderr
+    assert not served.sent("run")
+
+
 # ---- the black box -------------------------------------------------------------------------------
 
 
@@ -305,7 +315,7 @@ def test_limits_are_shown_and_set(served: Kept, at: Callable[..., Told]) -> None
     row = "vibration 0.64 mm/s 1.20 mm/s 1.80 mm/s 4.50 mm/s 300 ms"
     assert " ".join(shown[2].split()) == row
     assert shown[-1] == "all levels are the board file's"
-    done = at("limits", "set", "Vibration", "trip", "4", "mm/s")
+    done = at("limits", "set", "Vibration", "trip", "4000", "um/s")
     assert done.returncode == 0, done.stderr
     assert served.sent("set_level") == [(wire.FAULTS.index("vibration"), 2, 4000)]
     assert "4.00 mm/s" in done.stdout
@@ -323,6 +333,7 @@ def test_settings_are_shown_and_set(served: Kept, at: Callable[..., Told]) -> No
     head, row, *_ = at("settings", "get", "ceiling-permille").stdout.splitlines()
     assert head.split() == ["SETTING", "VALUE", "FACTORY", "RANGE", "MEANING"]
     assert row.split()[:6] == ["ceiling_permille", "700", "700", "0", "to", "1000"]
+    assert at("settings", "diff").stdout == "all is as the board file has it\n"
     done = at("settings", "set", "ceiling_permille", "550")
     assert done.returncode == 0, done.stderr
     assert served.sent("set_setting") == [(0, 550)]

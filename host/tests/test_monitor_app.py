@@ -354,10 +354,19 @@ def test_layout_by_size(size: tuple[int, int], beside: list[str], symbols: Symbo
 
 def test_a_terminal_that_changes_its_size() -> None:
     async def body(screen: Screen) -> None:
-        for size in ((200, 60), (50, 15), (80, 24)):
+        for size in ((60, 20), (200, 60), (50, 15), (80, 24), (120, 40)):
             await screen.pilot.resize_terminal(*size)
-            shows = "the screen needs" if size[0] < 60 else "Velocity RMS"
+            shows = "the screen needs" if size[0] < 60 else "? help"
             await screen.shows(shows)
+            # Every one of them at once, however seldom it changes by itself.
+            await screen.wait_for(lambda: all(fits(it) for it in shown(screen)))
+
+    def shown(screen: Screen) -> list[Panel]:
+        panels = screen.app.screen_stack[0].query(Panel)
+        return [it for it in panels if it.is_on_screen and it.size.area]
+
+    def fits(panel: Panel) -> bool:
+        return {line.cell_len for line in panel.lines} == {panel.size.width}
 
     play(body, size=(80, 24))
 

@@ -36,6 +36,7 @@ DRAWN = {
     "link_line": panels.link_line,
     "events": panels.events,
     "small": panels.small,
+    "keys": panels.keys,
 }
 SETTLED = 1 << wire.FLAGS.index("window settled")
 UP = LinkReport(connected=True, latency_s=0.02, frame_age_s=0.03, bytes_per_s=25_000.0)
@@ -171,6 +172,15 @@ def test_whose_run_it_is(scene: Scene) -> None:
     assert panels.owner(scene.watch) == "another host's run"
     scene.take(owns_run=True)
     assert "stops when the monitor ends" in panels.owner(scene.watch)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_how_to_stop_and_to_quit_is_in_sight_at_every_width(scene: Scene, width: int) -> None:
+    shown = scene.text("keys", width, 1)
+    for key in (" s stop", " r run", " +-", " x", " c", " a", " t", " p", " ? help", " q quit"):
+        assert key in shown
+    assert ("+- speed" in shown) == (width >= 80)
+    assert " s stop" not in scene.text("keys", width, 1, control=False)
 
 
 # ---- trends and readings ---------------------------------------------------------------------

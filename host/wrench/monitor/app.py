@@ -73,15 +73,19 @@ class Panel(Widget):
         self._draw_lines = draw
         self._every_s = every_s
         self._due_s = 0.0
+        self._drawn_for: tuple[int, int] | None = None
         self.live = live
         self.lines: list[Text] = []
         self._strips: list[Strip] = []
 
     def redraw(self, watch: Watch, view: View, now_s: float, *, anyhow: bool = False) -> None:
-        """Draw anew where it is time to; drawing takes at most a small share of the processor."""
+        """Draw anew where it is time to, or the size is another; drawing takes at most a small
+        share of the processor."""
         width, height = self.size
-        if not width or not height or (now_s < self._due_s and not anyhow):
+        fits = self._drawn_for == (width, height)
+        if not width or not height or (now_s < self._due_s and fits and not anyhow):
             return
+        self._drawn_for = width, height
         began_s = time.thread_time()
         lines = self._draw_lines(watch, view, width, height)[:height]
         console = self.app.console

@@ -26,6 +26,7 @@ _MESSAGE_S = 8.0
 _WAVE_S = (0.05, 0.1, 0.2, 0.5)
 _TURNS_SHOWN = 4.0
 _NAMED_WIDTH = 56
+_KEYS_NAMED = ("stop", "run", "help", "quit")
 _LABEL = 18
 
 
@@ -664,14 +665,22 @@ def small(watch: Watch, view: View, width: int, height: int) -> list[Text]:
 
 
 def keys(watch: Watch, view: View, width: int, height: int) -> list[Text]:
-    """What can be typed."""
+    """What can be typed; where there is not the room for all words, those that matter most."""
     commands = [("s", "stop"), ("r", "run"), ("+-", "speed"), ("x", "reset"), ("c", "capture")]
     looks = [("a", "axis"), ("t", "trend"), ("p", "pause"), ("?", "help"), ("q", "quit")]
-    line = Text(" ")
-    gap = "  " if width >= 100 else " "
-    for key, what in (commands if view.control else []) + looks:
-        line.append(key, style=styles.TITLE).append(f" {what}{gap}", style=styles.FAINT)
+    named = (commands if view.control else []) + looks
+    least = [(key, what if what in _KEYS_NAMED else "") for key, what in named]
+    lines = (_keys(named, "  "), _keys(named, " "), _keys(least, " "))
+    line = next((it for it in lines if it.cell_len <= width), lines[-1])
     return [fit(line, width)]
+
+
+def _keys(named: list[tuple[str, str]], gap: str) -> Text:
+    line = Text("")
+    for key, what in named:
+        line.append(f"{gap if line else ' '}{key}", style=styles.TITLE)
+        line.append(f" {what}" if what else "", style=styles.FAINT)
+    return line
 
 
 def _filled(lines: list[Text], room: int) -> list[Text]:

@@ -7,10 +7,21 @@ from itertools import pairwise
 
 import pytest
 from live_board import LiveBoard
+from served_board import ServedBoard
 
+from wrench.bench.registry import Registration, RunningBench
 from wrench.errors import PortError
 from wrench.link import Frame
-from wrench.monitor.session import Answer, Connected, Item, LinkReport, Session, Told, Waiting
+from wrench.monitor.session import (
+    Answer,
+    Connected,
+    Item,
+    LinkReport,
+    Session,
+    Told,
+    Waiting,
+    board_opener,
+)
 from wrench_firmware import wire
 
 
@@ -307,6 +318,28 @@ def test_a_board_that_starts_anew_is_greeted_again(bench: Bench) -> None:
     again = [it for it in bench.items if isinstance(it, Connected)][-1]
     assert again.greeting["boot_count"] == 8
     assert again.again
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("named", [True, False])
+def test_a_board_that_has_come_back_at_another_place_is_found(named: bool) -> None:
+    def plugged_in(place: int, link: str) -> Registration:
+        return Registration(RunningBench(place, "A board", "a.toml", "socket://x:1", link, 2))
+
+    with ServedBoard() as served:
+        first = plugged_in(1, served.url)
+        open_port = board_opener(served.url if named else None)
+        open_port().close()
+        first.withdraw()
+        if not named:
+            with pytest.raises(PortError, match="A board shows no port"):
+                open_port()
+        second = plugged_in(2, served.url)
+        try:
+            open_port().close()
+            open_port().close()
+        finally:
+            second.withdraw()
 
 
 def test_the_first_connection_fails_loudly() -> None:

@@ -648,8 +648,8 @@ def _sum(one: Losses, other: Losses) -> Losses:
 
 def board_opener(port: str | None) -> Callable[[], Port]:
     """A function that opens the link of the board at `port` (as `transport.choose` takes it), and
-    finds it again when it has another name then. Its first call waits as long as a board takes to
-    start."""
+    finds it again when it has another name then, or another board when that one has not come back
+    and `port` means the other now. Its first call waits as long as a board takes to start."""
     connection: BoardConnection | None = None
 
     def open_port() -> Port:
@@ -660,10 +660,12 @@ def board_opener(port: str | None) -> Callable[[], Port]:
         try:
             return connection.open_link(_LOOK_S)
         except PortError:
-            if port is None:
-                # The only board there was may now hang on another socket.
-                with contextlib.suppress(PortError):
-                    connection = BoardConnection(None)
+            # Its place tells a board from others, and it may hang on another socket now.
+            with contextlib.suppress(PortError):
+                found = BoardConnection(port)
+                opened = found.open_link(_LOOK_S)
+                connection = found
+                return opened
             raise
 
     return open_port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -35,18 +36,55 @@ class Clock:
         return self.now_s
 
 
+class Line:
+    """The way to a board: what it sends comes `late_s` late, what it is sent at once."""
+
+    def __init__(self, board: LiveBoard, clock: Clock) -> None:
+        self.late_s = 0.0
+        self.timeout: float | None = None
+        self.port = "a line"
+        self._board, self._clock = board, clock
+        self._on_the_way: deque[tuple[float, bytes]] = deque()
+        self._arrived = bytearray()
+
+    @property
+    def in_waiting(self) -> int:
+        if size := self._board.in_waiting:
+            self._on_the_way.append((self._clock() + self.late_s, self._board.read(size)))
+        while self._on_the_way and self._on_the_way[0][0] <= self._clock():
+            self._arrived += self._on_the_way.popleft()[1]
+        return len(self._arrived)
+
+    def read(self, size: int = 1, /) -> bytes:
+        data = bytes(self._arrived[: min(size, self.in_waiting)])
+        del self._arrived[: len(data)]
+        return data
+
+    def write(self, data: bytes, /) -> int:
+        return self._board.write(data)
+
+    def close(self) -> None:
+        self._on_the_way.clear()
+        self._arrived.clear()
+
+
 class Bench:
     """A session and its board, stepped in turns of 20 ms."""
 
     def __init__(self, *, for_screen: bool = False, commands: bool = True) -> None:
         self.clock = Clock()
         self.board = LiveBoard(self.clock)
+        self.line = Line(self.board, self.clock)
         self.session = Session(
-            self.board.open, for_screen=for_screen, commands=commands, clock=self.clock
+            self._open, for_screen=for_screen, commands=commands, clock=self.clock
         )
         self.items: list[Item] = []
         self.report = LinkReport()
         self.looks = True
+
+    def _open(self) -> Line:
+        self.board.open()
+        return self.line
 
     def turn(self) -> None:
         """20 ms pass."""
@@ -288,6 +326,9 @@ def test_an_unplug_is_waited_for(bench: Bench) -> None:
         "memory has gone (the board was unplugged); try again",
         "there is no board; plug it in",
     ]
+    own = Told("the link is lost: the board stops the run that this monitor owned")
+    # What the black box tells later of that time comes after both.
+    assert bench.items.index(own) < bench.items.index(Waiting(waits[0]))
     bench.session.run(500)
     bench.pass_time(0.1)
     assert bench.answers("run")[-1].refusal == "the board is not there"
@@ -347,6 +388,78 @@ def test_the_first_connection_fails_loudly() -> None:
     bench.board.plugged = False
     with pytest.raises(PortError, match="plug it in"):
         bench.session.connect()
+
+
+# ---- a slow link ---------------------------------------------------------------------------------
+def test_what_comes_late_is_known_to_be_old(bench: Bench) -> None:
+    bench.pass_time(3.0)
+    assert age_s(bench) < 0.5
+    grow_late(bench, 8.0)
+    bench.pass_time(9.0)  # what is asked now and then has felt it
+    for _ in range(20):
+        bench.pass_time(0.5)
+        newest_s = bench.frames("status")[-1].time_us / 1e6
+        assert age_s(bench) > bench.board.time_us / 1e6 - newest_s - 0.1
+        assert age_s(bench) < 11.0
+    bench.line.late_s = 0.0
+    bench.pass_time(12.0)
+    assert age_s(bench) < 0.5
+
+
+def age_s(bench: Bench) -> float:
+    """How old the newest frame is, at most."""
+    assert bench.report.frame_age_s is not None
+    return bench.report.frame_age_s
+
+
+def test_a_stop_over_a_slow_link_goes_out_at_once(bench: Bench) -> None:
+    bench.session.run(450)
+    bench.wait_for(lambda: bench.answers("run"))
+    grow_late(bench, 4.0)
+    assert bench.board.mode == "running"
+    bench.session.stop()
+    bench.turn()
+    assert bench.board.mode == "idle"
+    bench.pass_time(6.0)
+    assert [it.refusal for it in bench.answers("stop")][-1] == ""
+    count = len(bench.board.commands("stop"))
+    bench.pass_time(1.0)
+    assert len(bench.board.commands("stop")) == count
+
+
+def test_a_run_whose_answer_is_lost_is_followed_all_the_same(bench: Bench) -> None:
+    answer = bench.board.reply
+    bench.board.reply = lambda name, *rest: None if name == "run" else answer(name, *rest)
+    bench.session.run(450)
+    bench.pass_time(4.0)
+    assert bench.answers("run")[-1].refusal == "the board's answer was lost"
+    assert bench.report.owns_run
+    bench.board.mode, bench.board.command_permille = "idle", 0
+    bench.pass_time(0.3)
+    assert not bench.report.owns_run
+
+
+def test_a_run_over_a_slow_link_is_not_taken_for_ended(bench: Bench) -> None:
+    bench.pass_time(0.5)
+    grow_late(bench, 4.0)
+    bench.session.run(450)
+    bench.pass_time(3.5)
+    assert bench.answers("run")[-1].refusal == "the board has not answered for 3 s"
+    bench.pass_time(4.0)  # and the board's words from before the run have come
+    assert bench.answers("run")[-1].refusal == ""
+    assert bench.report.owns_run
+    assert bench.told() == []
+    assert bench.frames("status")[-1]["mode"] == "running"
+    bench.board.mode, bench.board.command_permille = "idle", 0
+    bench.pass_time(5.0)
+    assert bench.told() == ["the run was ended at the board, or by another host"]
+
+
+def grow_late(bench: Bench, late_s: float) -> None:
+    """The link gets slower and slower, and is never silent."""
+    while bench.line.late_s < late_s:
+        bench.line.late_s += 0.01
+        bench.turn()
 
 
 # ---- losses and the queue --------------------------------------------------------------------

@@ -254,6 +254,13 @@ def test_losses_are_in_sight_at_every_width(scene: Scene) -> None:
     assert "latency 20 ms" in wide
 
 
+def test_what_is_old_is_said_to_be(scene: Scene) -> None:
+    scene.take(frame_age_s=0.3)
+    assert "old" not in scene.text("news", 100, 3)
+    scene.take(frame_age_s=4.2, latency_s=4.0)
+    assert "what is shown may be 4 s old" in scene.text("news", 100, 3)
+
+
 def test_without_a_link_nothing_looks_live(scene: Scene) -> None:
     scene.take(Waiting("it has gone; plug it in"), connected=False)
     assert "NO LINK" in scene.text("title", 80, 1)

@@ -23,6 +23,7 @@ from wrench.monitor.waveform import Spectrum, spectrum, spectrum_samples
 SPANS_S = (60.0, 600.0, 3600.0)
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20
 _MESSAGE_S = 8.0
+_OLD_S = 2.0
 _WAVE_S = (0.05, 0.1, 0.2, 0.5)
 _TURNS_SHOWN = 4.0
 _NAMED_WIDTH = 56
@@ -254,6 +255,10 @@ def _state(watch: Watch) -> list[tuple[str, str]]:
     if not watch.live or status is None:
         return [(f"Waiting for the board: {watch.waiting or 'no status yet'}", styles.BAD)]
     told: list[tuple[str, str]] = []
+    age_s = watch.report.frame_age_s
+    if age_s is not None and age_s > _OLD_S:
+        old = f"The link is slow: what is shown may be {age_s:.0f} s old. A stop goes out at once."
+        told.append((old, styles.BAD))
     if status.mode == "tripped":
         told.append((_told(status.fault, fault_hint), styles.BAD))
     for alarm in status.alarms:

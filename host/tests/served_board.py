@@ -12,11 +12,13 @@ from live_board import LiveBoard
 from wrench.errors import PortError
 
 _LOOK_S = 0.01
+_HELD_BYTES = 4096
 
 
 class ServedBoard:
     """Serves one connection at a time, from its making until `close`; a closed link stops a run
-    that it owns, as a board does it."""
+    that it owns, and what the host does not take in time is dropped and counted, as a board does
+    it."""
 
     def __init__(self) -> None:
         self.board = LiveBoard(time.monotonic)
@@ -54,8 +56,9 @@ class ServedBoard:
                 self.board.trip("link lost")
 
     def _attend(self, client: socket.socket) -> None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _HELD_BYTES)
         board = self.board.open()
-        held = b""
+        held, leaving = b"", b""
         while not self._over:
             try:
                 data = client.recv(4096)
@@ -67,4 +70,11 @@ class ServedBoard:
             except TimeoutError:
                 pass
             if size := board.in_waiting:
-                client.sendall(board.read(size))
+                frames = board.read(size)
+                if len(leaving) < _HELD_BYTES:
+                    leaving += frames
+                else:
+                    board.dropped_frames += frames.count(b"\0")
+            if leaving:
+                with contextlib.suppress(TimeoutError):
+                    leaving = leaving[client.send(leaving) :]

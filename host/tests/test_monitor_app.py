@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from live_board import LiveBoard
+from served_board import ServedBoard
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
+from throttled_port import ThrottledPort
 
 from wrench.monitor.app import ControlApp, Dialog, MonitorApp, Panel, SpeedDialog
 from wrench.monitor.session import Session
 from wrench.monitor.symbols import ASCII, UNICODE, Symbols
 from wrench.recording import Recording
+from wrench.transport import Port, open_port
 
 PATIENCE_S = 20.0
 Body = Callable[["Screen"], Awaitable[None]]
@@ -85,11 +89,14 @@ def play(
     commands: bool | None = None,
     folder: Path | None = None,
     symbols: Symbols = UNICODE,
+    board: LiveBoard | None = None,
+    open_port: Callable[[], Port] | None = None,
 ) -> LiveBoard:
-    """Run a body against a screen; returns the board as it was left."""
-    board = LiveBoard(time.monotonic)
+    """Run a body against a screen; returns the board as it was left. `open_port` leads to `board`
+    where it is not in this thread."""
+    board = board or LiveBoard(time.monotonic)
     commands = control if commands is None else commands
-    session = Session(board.open, for_screen=True, commands=commands)
+    session = Session(open_port or board.open, for_screen=True, commands=commands)
     app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder)
 
     async def perform() -> None:
@@ -386,6 +393,33 @@ def test_an_unplug_and_a_replug() -> None:
         assert not screen.app.watch_board.report.owns_run
 
     play(body)
+
+
+def test_a_slow_line_that_carries_more_than_it_can() -> None:
+    async def body(screen: Screen) -> None:
+        await screen.shows("no waveform: the link carries 5.")
+        await screen.run()
+        screen.board.streams = True  # another host has asked for it
+        await screen.shows("The link is slow: what is shown may be")
+        await screen.wait_for(lambda: re.search(r"[1-9]\d* dropped", screen.text()))
+        await screen.press("t")
+        await screen.shows("10 min", "RUNNING")
+        asked_us = screen.board.time_us
+        await screen.press("s")
+        await screen.wait_for(lambda: screen.heard("stop"))
+        # Long before the answer can have come.
+        assert screen.board.commands("stop")[0] - asked_us < 2_000_000
+        await screen.shows("RUNNING", "stop is sent")
+        screen.board.streams = False
+        await screen.shows("IDLE", "stopped")
+
+    with ServedBoard() as served:
+        number = int(served.url.rpartition(":")[2])
+        line = ThrottledPort("127.0.0.1", number, 5760.0)
+        try:
+            play(body, board=served.board, open_port=lambda: open_port(line.url))
+        finally:
+            line.close()
 
 
 def test_losses_are_shown() -> None:

@@ -334,6 +334,8 @@ def test_another_boot_forgets_readings_and_keeps_events(scene: Scene) -> None:
 def test_answers_are_said_for_a_while(scene: Scene) -> None:
     scene.take(Answer("run", (450,), "tripped: reset first"))
     assert "the board did not run: tripped: reset first" in scene.text("news", 100, 3)
+    scene.take(Answer("run", (450,), "the link was lost", unknown=True))
+    assert scene.text("news", 100, 3).startswith(" run: the link was lost")
     scene.take(Answer("stop", ()))
     assert scene.text("news", 100, 3).startswith(" stopped")
     scene.now_s += 20.0

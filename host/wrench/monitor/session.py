@@ -72,11 +72,13 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a command that the user gave; `refusal` is empty where it was carried out."""
+    """What became of a command that the user gave; `refusal` is empty where it was carried out.
+    Where it is `unknown` what became of it, `refusal` says why."""
 
     command: str
     values: tuple[int, ...]
     refusal: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ class Session:
         self._streamed_s = self._clock()
         self._target = 0
         self._stopping_s: float | None = None
+        self._stop_by_user = False
         self._run_us: int | None = None
         self._turned = False
 
@@ -374,7 +377,7 @@ class Session:
         self._losses = Losses()
         for asked in self._asked.values():
             if asked.by_user:
-                self._put(Answer(asked.name, asked.values, "the link was lost"))
+                self._put(Answer(asked.name, asked.values, "the link was lost", unknown=True))
         self._clear_connection()
         self._retry_s = self._clock()
         if owned:
@@ -400,6 +403,7 @@ class Session:
             link.owns_run = False
             self._run_us = None
             self._stopping_s = now_s
+            self._stop_by_user = self._stop_by_user or by_user
             if self._stop_asked_s is None:
                 self._stop_asked_s = now_s
         sequence = link.post(name, *values)
@@ -407,6 +411,7 @@ class Session:
         if name == "run":
             link.owns_run = True
             self._stopping_s = self._stop_asked_s = None
+            self._stop_by_user = False
             if not owned:
                 self._run_us, self._turned = None, False
         return sequence
@@ -467,6 +472,8 @@ class Session:
             else:
                 link.owns_run = asked.owned_before and link.owns_run
         elif asked.name == "stop":
+            # Of those that were sent for one key any will do.
+            asked.by_user, self._stop_by_user = self._stop_by_user, False
             self._stopping_s = self._stop_asked_s = None
         elif asked.name == "stream" and not done and self._gate:
             self._gate.denied(self._clock(), frame["reason"])
@@ -532,10 +539,11 @@ class Session:
         if self._question == sequence:
             self._question = None
         if asked.by_user:
-            self._put(Answer(asked.name, asked.values, why))
+            self._put(Answer(asked.name, asked.values, why, unknown=True))
 
     def _give_up(self, sequence: int) -> None:
-        if not self._asked[sequence].late:
+        asked = self._asked[sequence]
+        if not asked.late and asked.name != "stop":  # which is sent again
             self._unanswered(sequence, "the board's answer was lost")
         del self._asked[sequence]
         if self._trial and sequence in (self._trial.on, self._trial.off):

@@ -327,6 +327,27 @@ def test_read_only_has_no_key_that_commands() -> None:
     play(body, control=False, commands=True)
 
 
+def test_what_has_no_room_is_in_the_help() -> None:
+    async def body(screen: Screen) -> None:
+        screen.board.mode, screen.board.limit = "limiting", "vibration"
+        await screen.shows("LIMITING", "? for all")
+        news = " ".join(line.plain for line in screen.panel("news").lines)
+        assert "another host's run" not in news.lower()
+        await screen.press("question_mark")
+        await screen.wait_for(lambda: isinstance(screen.app.screen, Dialog))
+        dialog = screen.app.screen.query_one(".dialog")
+        assert "Another host's run." in str(dialog.query_one(Static).content)
+        await screen.wait_for(lambda: dialog.max_scroll_y > 0)
+        assert dialog.region.height <= 20
+        await screen.press("pagedown", "pagedown", "pagedown")
+        await screen.wait_for(lambda: dialog.scroll_y == dialog.max_scroll_y)
+        assert isinstance(screen.app.screen, Dialog)
+        await screen.press("x")
+        await screen.wait_for(lambda: not isinstance(screen.app.screen, Dialog))
+
+    play(body, size=(60, 20))
+
+
 # ---- sizes and symbols -------------------------------------------------------------------------
 @pytest.mark.parametrize("symbols", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @pytest.mark.parametrize(
@@ -413,7 +434,7 @@ def test_a_slow_line_that_carries_more_than_it_can() -> None:
         screen.board.streams = False
         await screen.shows("IDLE", "stopped")
 
-    with ServedBoard() as served:
+    with ServedBoard(holds_bytes=4096) as served:
         number = int(served.url.rpartition(":")[2])
         line = ThrottledPort("127.0.0.1", number, 5760.0)
         try:

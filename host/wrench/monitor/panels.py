@@ -223,7 +223,7 @@ def news(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     for text in _news(watch, view):
         lines += _wrapped(text, width - 2)
     if len(lines) > height:
-        # The help has all of it; a sentence that ends in the middle would mislead.
+        # `news_in_full` has all of it; a sentence that ends in the middle would mislead.
         last = lines[height - 1]
         more = f" {view.symbols.fold('…')} ? for all"
         words = last.plain
@@ -232,6 +232,12 @@ def news(watch: Watch, view: View, width: int, height: int) -> list[Text]:
         lines[height - 1] = Text(words + more, style=last.style)
     lines = [Text(" ").append_text(line) for line in lines[:height]]
     return [fit(line, width) for line in _filled(lines, height)]
+
+
+def news_in_full(watch: Watch, view: View) -> str:
+    """The same without regard to room, a line each, and an empty one where there is any."""
+    lines = [text.plain for text in _news(watch, view)]
+    return "\n".join([*lines, "", ""]) if lines else ""
 
 
 def _news(watch: Watch, view: View) -> list[Text]:

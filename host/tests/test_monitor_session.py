@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from live_board import LiveBoard
 from served_board import ServedBoard
+from stepped_session import Bench
 
 from wrench.bench.registry import Registration, RunningBench
 from wrench.errors import PortError
@@ -16,9 +14,6 @@ from wrench.link import Frame
 from wrench.monitor.session import (
     Answer,
     Connected,
-    Item,
-    LinkReport,
-    Session,
     Told,
     Waiting,
     board_opener,
@@ -26,109 +21,18 @@ from wrench.monitor.session import (
 from wrench_firmware import wire
 
 
-class Clock:
-    """Time that passes when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class Line:
-    """The way to a board: what it sends comes `late_s` late, what it is sent at once."""
-
-    def __init__(self, board: LiveBoard, clock: Clock) -> None:
-        self.late_s = 0.0
-        self.timeout: float | None = None
-        self.port = "a line"
-        self._board, self._clock = board, clock
-        self._on_the_way: deque[tuple[float, bytes]] = deque()
-        self._arrived = bytearray()
-
-    @property
-    def in_waiting(self) -> int:
-        if size := self._board.in_waiting:
-            self._on_the_way.append((self._clock() + self.late_s, self._board.read(size)))
-        while self._on_the_way and self._on_the_way[0][0] <= self._clock():
-            self._arrived += self._on_the_way.popleft()[1]
-        return len(self._arrived)
-
-    def read(self, size: int = 1, /) -> bytes:
-        data = bytes(self._arrived[: min(size, self.in_waiting)])
-        del self._arrived[: len(data)]
-        return data
-
-    def write(self, data: bytes, /) -> int:
-        return self._board.write(data)
-
-    def close(self) -> None:
-        self._on_the_way.clear()
-        self._arrived.clear()
-
-
-class Bench:
-    """A session and its board, stepped in turns of 20 ms."""
-
-    def __init__(self, *, for_screen: bool = False, commands: bool = True) -> None:
-        self.clock = Clock()
-        self.board = LiveBoard(self.clock)
-        self.line = Line(self.board, self.clock)
-        self.session = Session(
-            self._open, for_screen=for_screen, commands=commands, clock=self.clock
-        )
-        self.items: list[Item] = []
-        self.report = LinkReport()
-        self.looks = True
-
-    def _open(self) -> Line:
-        self.board.open()
-        return self.line
-
-    def turn(self) -> None:
-        """20 ms pass."""
-        self.clock.now_s += 0.02
-        self.session.turn(0.0)
-        if self.looks:
-            self.look()
-
-    def look(self) -> None:
-        """What a screen does."""
-        batch = self.session.take()
-        self.items += batch.items
-        self.report = batch.report
-
-    def pass_time(self, seconds: float) -> None:
-        """Turns for that long."""
-        for _ in range(round(seconds / 0.02)):
-            self.turn()
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        """Turns until it is so, for ten seconds at most."""
-        for _ in range(500):
-            if condition():
-                return
-            self.turn()
-        raise AssertionError("it has not come")
-
-    def answers(self, command: str) -> list[Answer]:
-        """What became of the user's commands of that name."""
-        return [it for it in self.items if isinstance(it, Answer) and it.command == command]
-
-    def frames(self, name: str) -> list[Frame]:
-        """Frames that came, of that name."""
-        return [it for it in self.items if isinstance(it, Frame) and it.name == name]
-
-    def told(self) -> list[str]:
-        """What the session has done by itself."""
-        return [it.text for it in self.items if isinstance(it, Told)]
-
-
 @pytest.fixture
 def bench() -> Bench:
     """A session that has just greeted its board."""
     made = Bench()
+    made.session.connect()
+    return made
+
+
+@pytest.fixture
+def slow() -> Bench:
+    """The same over a line that can become slow."""
+    made = Bench(slow=True)
     made.session.connect()
     return made
 
@@ -378,11 +282,14 @@ def test_a_board_that_has_come_back_at_another_place_is_found(named: bool) -> No
             with pytest.raises(PortError, match="A board shows no port"):
                 open_port()
         second = plugged_in(2, served.url)
-        try:
-            open_port().close()
-            open_port().close()
-        finally:
-            second.withdraw()
+        open_port().close()
+        second.withdraw()
+        with ServedBoard() as renamed:
+            third = plugged_in(2, renamed.url)
+            again = open_port()
+            assert again.port == renamed.url
+            again.close()
+            third.withdraw()
 
 
 def test_the_first_connection_fails_loudly() -> None:
@@ -393,77 +300,90 @@ def test_the_first_connection_fails_loudly() -> None:
 
 
 # ---- a slow link ---------------------------------------------------------------------------------
-def test_what_comes_late_is_known_to_be_old(bench: Bench) -> None:
-    bench.pass_time(3.0)
-    assert age_s(bench) < 0.5
-    grow_late(bench, 8.0)
-    bench.pass_time(9.0)  # what is asked now and then has felt it
+def test_what_comes_late_is_known_to_be_old(slow: Bench) -> None:
+    slow.pass_time(3.0)
+    assert age_s(slow) < 0.5
+    grow_late(slow, 8.0)
+    slow.pass_time(9.0)  # what is asked now and then has felt it
     for _ in range(20):
-        bench.pass_time(0.5)
-        newest_s = bench.frames("status")[-1].time_us / 1e6
-        assert age_s(bench) > bench.board.time_us / 1e6 - newest_s - 0.1
-        assert age_s(bench) < 11.0
-    bench.line.late_s = 0.0
-    bench.pass_time(12.0)
-    assert age_s(bench) < 0.5
+        slow.pass_time(0.5)
+        newest_s = slow.frames("status")[-1].time_us / 1e6
+        assert age_s(slow) > slow.board.time_us / 1e6 - newest_s - 0.1
+        assert age_s(slow) < 11.0
+    slow.line.late_s = 0.0
+    slow.pass_time(12.0)
+    assert age_s(slow) < 0.5
 
 
-def age_s(bench: Bench) -> float:
+def age_s(slow: Bench) -> float:
     """How old the newest frame is, at most."""
-    assert bench.report.frame_age_s is not None
-    return bench.report.frame_age_s
+    assert slow.report.frame_age_s is not None
+    return slow.report.frame_age_s
 
 
-def test_a_stop_over_a_slow_link_goes_out_at_once(bench: Bench) -> None:
-    bench.session.run(450)
-    bench.wait_for(lambda: bench.answers("run"))
-    grow_late(bench, 4.0)
-    assert bench.board.mode == "running"
-    bench.session.stop()
-    bench.turn()
-    assert bench.board.mode == "idle"
-    bench.pass_time(6.0)
-    assert [it.refusal for it in bench.answers("stop")][-1] == ""
-    count = len(bench.board.commands("stop"))
-    bench.pass_time(1.0)
-    assert len(bench.board.commands("stop")) == count
+def test_a_stop_over_a_slow_link_goes_out_at_once(slow: Bench) -> None:
+    slow.session.run(450)
+    slow.wait_for(lambda: slow.answers("run"))
+    grow_late(slow, 4.0)
+    assert slow.board.mode == "running"
+    slow.session.stop()
+    slow.turn()
+    assert slow.board.mode == "idle"
+    slow.pass_time(6.0)
+    assert [it.refusal for it in slow.answers("stop")][-1] == ""
+    count = len(slow.board.commands("stop"))
+    slow.pass_time(1.0)
+    assert len(slow.board.commands("stop")) == count
 
 
-def test_a_run_whose_answer_is_lost_is_followed_all_the_same(bench: Bench) -> None:
-    answer = bench.board.reply
-    bench.board.reply = lambda name, *rest: None if name == "run" else answer(name, *rest)
-    bench.session.run(450)
-    bench.pass_time(4.0)
-    assert bench.answers("run") == [
+def test_an_answer_that_does_not_come_makes_what_is_shown_old(slow: Bench) -> None:
+    slow.pass_time(3.0)
+    slow.board.deaf = True  # its statuses come as ever
+    slow.pass_time(6.0)
+    assert age_s(slow) > 4.0
+
+
+def test_a_run_whose_answer_is_lost_is_followed_all_the_same(slow: Bench) -> None:
+    answer = slow.board.answer
+
+    def lose(name: str, sequence: int) -> None:
+        answer(name, sequence)
+        if name == "run":
+            slow.board._outbox.clear()
+
+    slow.board.answer = lose
+    slow.session.run(450)
+    slow.pass_time(4.0)
+    assert slow.answers("run") == [
         Answer("run", (450,), "the board's answer was lost", unknown=True)
     ]
-    assert bench.report.owns_run
-    bench.board.mode, bench.board.command_permille = "idle", 0
-    bench.pass_time(0.3)
-    assert not bench.report.owns_run
+    assert slow.report.owns_run
+    slow.board.mode, slow.board.command_permille = "idle", 0
+    slow.pass_time(0.3)
+    assert not slow.report.owns_run
 
 
-def test_a_run_over_a_slow_link_is_not_taken_for_ended(bench: Bench) -> None:
-    bench.pass_time(0.5)
-    grow_late(bench, 4.0)
-    bench.session.run(450)
-    bench.pass_time(3.5)
-    assert bench.answers("run")[-1].refusal == "the board has not answered for 3 s"
-    bench.pass_time(4.0)  # and the board's words from before the run have come
-    assert bench.answers("run")[-1].refusal == ""
-    assert bench.report.owns_run
-    assert bench.told() == []
-    assert bench.frames("status")[-1]["mode"] == "running"
-    bench.board.mode, bench.board.command_permille = "idle", 0
-    bench.pass_time(5.0)
-    assert bench.told() == ["the run was ended at the board, or by another host"]
+def test_a_run_over_a_slow_link_is_not_taken_for_ended(slow: Bench) -> None:
+    slow.pass_time(0.5)
+    grow_late(slow, 4.0)
+    slow.session.run(450)
+    slow.pass_time(3.5)
+    assert slow.answers("run")[-1].refusal == "the board has not answered for 3 s"
+    slow.pass_time(4.0)  # and the board's words from before the run have come
+    assert slow.answers("run")[-1].refusal == ""
+    assert slow.report.owns_run
+    assert slow.told() == []
+    assert slow.frames("status")[-1]["mode"] == "running"
+    slow.board.mode, slow.board.command_permille = "idle", 0
+    slow.pass_time(5.0)
+    assert slow.told() == ["the run was ended at the board, or by another host"]
 
 
-def grow_late(bench: Bench, late_s: float) -> None:
+def grow_late(slow: Bench, late_s: float) -> None:
     """The link gets slower and slower, and is never silent."""
-    while bench.line.late_s < late_s:
-        bench.line.late_s += 0.01
-        bench.turn()
+    while slow.line.late_s < late_s:
+        slow.line.late_s += 0.01
+        slow.turn()
 
 
 # ---- losses and the queue --------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from demo_run import frame, status, window
 
 from wrench.link import Frame
-from wrench.monitor import panels
+from wrench.monitor import panels, styles
 from wrench.monitor.happenings import happening
 from wrench.monitor.panels import View
 from wrench.monitor.session import Answer, Batch, Connected, Item, LinkReport, Told, Waiting
@@ -109,6 +109,13 @@ def log(*events: tuple[int, int, str, int, int]) -> Frame:
 def event(time_s: float, code: str, detail: int = 0, value: int = 0) -> Frame:
     """An event frame."""
     return frame("event", time_s, code=code, detail=detail, value=value)
+
+
+def block(time_s: float, first: int) -> Frame:
+    """A waveform frame of 32 samples."""
+    told = frame("waveform", time_s, first_sample=first, samples=32, scale_ug=4000)
+    tail = b"".join(struct.pack("<3h", n, -n, 250) for n in range(32))
+    return Frame("waveform", told.values, told.time_us, 0, 0, 0, tail)
 
 
 # ---- sizes -----------------------------------------------------------------------------------
@@ -221,6 +228,31 @@ def test_readings_have_units_and_what_is_not_measured_a_dash(scene: Scene) -> No
     assert "no tacho" in bare.text("speed", 100, 4)
 
 
+@pytest.mark.parametrize(
+    ("current_ma", "style"),
+    [
+        (1_800, styles.TITLE),
+        (2_600, styles.WATCH),
+        (3_200, styles.LIMITED),
+        (4_000, styles.BAD),
+    ],
+)
+def test_a_reading_has_the_colour_of_the_level_that_it_has_reached(
+    scene: Scene, current_ma: int, style: str
+) -> None:
+    values = dict(status(40.0, "running", "none", 700).values) | {"current_ma": current_ma}
+    scene.take(frame("status", 40.0, **values))
+    line = panels.readings(scene.watch, View(UNICODE), 60, 14)[1]
+    at = line.plain.index(f"{current_ma / 1000:.2f} A")
+    assert style in [str(span.style) for span in line.spans if span.start <= at < span.end]
+
+
+def test_the_trends_forget_what_is_older_than_an_hour(scene: Scene) -> None:
+    scene.take(status(4000.0, "idle", "none", 0, flags=SETTLED), window(4000.0, 300))
+    assert list(scene.watch.velocity) == [(4000.0, 0.3)]
+    assert [at for at, _ in scene.watch.histories["supply"]] == [4000.0]
+
+
 def test_each_of_several_supplies_is_shown(scene: Scene) -> None:
     values = dict(status(40.0, "running", "none", 700).values)
     values |= {"supply_1_mv": 12_010, "supply_2_mv": 12_630, "supply_3_mv": None}
@@ -252,6 +284,39 @@ def test_losses_are_in_sight_at_every_width(scene: Scene) -> None:
         assert words in panel
     assert "25.0 kB/s" in wide
     assert "latency 20 ms" in wide
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("samples", "samples lost"),
+        ("missing", "frames missing"),
+        ("broken", "frames bad"),
+        ("frames", "dropped by the board"),
+    ],
+)
+def test_each_kind_of_loss_is_red_by_itself(scene: Scene, kind: str, row: str) -> None:
+    for count, style in ((0, styles.GOOD), (7, styles.BAD)):
+        scene.take(losses=Losses(**{kind: count}))
+        (line,) = panels.link_line(scene.watch, View(UNICODE), 120, 1)
+        found = [str(it.style) for it in line.spans if line.plain[it.start : it.end].strip()]
+        assert found[-1] == style
+        (told,) = [it for it in scene.text("link", 46, 16).splitlines() if row in it]
+        assert f" {count} " in told
+
+
+def test_what_is_missing_of_the_waveform_is_said_until_the_end(scene: Scene) -> None:
+    scene.take(block(31.00, 0), block(31.01, 32), waveform_on=True)
+    assert "missing" not in scene.text("waveform", 60, 8)
+    scene.take(block(31.05, 160))
+    assert "96 missing" in scene.text("waveform", 60, 8)
+    assert "96 samples" in scene.text("link", 46, 16)
+    # A stretch for which it was not asked is not missing.
+    scene.take(waveform_on=False)
+    scene.take(block(33.0, 6400), waveform_on=True)
+    assert "96 missing" in scene.text("waveform", 60, 8)
+    scene.connect(5, again=True)
+    assert "96 samples" in scene.text("link", 46, 16)
 
 
 def test_what_is_old_is_said_to_be(scene: Scene) -> None:
@@ -325,6 +390,7 @@ def test_another_boot_forgets_readings_and_keeps_events(scene: Scene) -> None:
     scene.connect(5, again=True)
     assert not scene.watch.velocity
     assert scene.watch.status is None
+    assert not scene.watch.levels
     assert scene.events() == [
         "run towards 70 %, over the link",
         "the board is there again; it has started anew, boot 5",

@@ -144,6 +144,10 @@ class _Pages(Server):
         websocket = web.WebSocketResponse(heartbeat=_PING_S)
         if not websocket.can_prepare(request).ok:
             raise web.HTTPBadRequest(text="a page opens this by itself")
+
+        async def close() -> None:
+            await websocket.close()
+
         page = asyncio.current_task()
         assert page is not None
         self._open.add(page)
@@ -153,7 +157,7 @@ class _Pages(Server):
                 self.command,
                 write_bytes=websocket.send_bytes,
                 write_str=websocket.send_str,
-                close=websocket.close,
+                close=close,
                 download_manager=self.download_manager,
             )
             await screen.start(*_size(request))
@@ -162,7 +166,7 @@ class _Pages(Server):
             finally:
                 await screen.stop()
         except asyncio.CancelledError:
-            await websocket.close()
+            await close()
         finally:
             self._open.discard(page)
         return websocket

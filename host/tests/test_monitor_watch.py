@@ -287,17 +287,17 @@ def test_losses_are_in_sight_at_every_width(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "row"),
+    ("losses", "row"),
     [
-        ("samples", "samples lost"),
-        ("missing", "frames missing"),
-        ("broken", "frames bad"),
-        ("frames", "dropped by the board"),
+        (Losses(samples=7), "samples lost"),
+        (Losses(missing=7), "frames missing"),
+        (Losses(broken=7), "frames bad"),
+        (Losses(frames=7), "dropped by the board"),
     ],
 )
-def test_each_kind_of_loss_is_red_by_itself(scene: Scene, kind: str, row: str) -> None:
-    for count, style in ((0, styles.GOOD), (7, styles.BAD)):
-        scene.take(losses=Losses(**{kind: count}))
+def test_each_kind_of_loss_is_red_by_itself(scene: Scene, losses: Losses, row: str) -> None:
+    for lost, count, style in ((Losses(), 0, styles.GOOD), (losses, 7, styles.BAD)):
+        scene.take(losses=lost)
         (line,) = panels.link_line(scene.watch, View(UNICODE), 120, 1)
         found = [str(it.style) for it in line.spans if line.plain[it.start : it.end].strip()]
         assert found[-1] == style

@@ -23,17 +23,27 @@ def bench() -> Bench:
 
 
 def printed(
-    bench: Bench, seconds: float, show: Callable[..., None] = print_lines, **how: Any
+    bench: Bench,
+    seconds: float,
+    show: Callable[..., None] = print_lines,
+    *,
+    halfway: Callable[[], None] = lambda: None,
+    **how: Any,
 ) -> list[str]:
-    """What is printed while that much time passes."""
+    """What is printed while that much time passes; something happens halfway."""
     said: list[str] = []
-    until_s = bench.clock.now_s + seconds
+    turns = round(seconds / 0.02)
+    left = turns
 
     def ended() -> bool:
+        nonlocal left
         for _ in range(5):
+            left -= 1
+            if left == turns // 2:
+                halfway()
             bench.clock.now_s += 0.02
             bench.session.turn(0.0)
-        return bench.clock.now_s >= until_s
+        return left <= 0
 
     show(bench.session, said.append, ended=ended, **how)
     return said
@@ -80,10 +90,13 @@ def test_lines_go_on_after_an_unplug_and_after_another_boot(bench: Bench) -> Non
         "waiting for the board: there is no board; plug it in",
     ]
     bench.board.plug_in()
-    bench.board.reset()
     back = printed(bench, 4.0)
     assert back[0].strip() == "the board is there again"
-    assert len([line for line in back if "idle" in line]) >= 3
+    assert len([line for line in back if "tripped" in line]) >= 3
+    # The board's time begins anew with a boot.
+    anew = printed(bench, 8.0, every_s=30.0, halfway=bench.board.reset)
+    assert len([line for line in anew if "idle" in line]) == 1
+    assert len([line for line in anew if "tripped" in line]) == 1
 
 
 # ---- objects -----------------------------------------------------------------------------------

@@ -185,6 +185,11 @@ def test_faster_and_slower() -> None:
         await screen.press(*["plus"] * 5)
         await screen.shows("70 % is the derate cap")
         assert max(screen.heard("run")) == (700,)
+        await screen.ask_speed()
+        await screen.press("6", "8", "enter")
+        await screen.shows("asked 68 %")
+        await screen.press("plus")
+        await screen.wait_for(lambda: screen.heard("run")[-2:] == [(680,), (700,)])
 
     play(body)
 

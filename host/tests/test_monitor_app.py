@@ -91,13 +91,14 @@ def play(
     symbols: Symbols = UNICODE,
     board: LiveBoard | None = None,
     open_port: Callable[[], Port] | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> LiveBoard:
     """Run a body against a screen; returns the board as it was left. `open_port` leads to `board`
     where it is not in this thread."""
     board = board or LiveBoard(time.monotonic)
     commands = control if commands is None else commands
     session = Session(open_port or board.open, for_screen=True, commands=commands)
-    app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder)
+    app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder, ended=ended)
 
     async def perform() -> None:
         async with app.run_test(size=size) as pilot:
@@ -268,6 +269,17 @@ def test_quit_with_a_run_asks_and_stops(key: str, then: str) -> None:
         assert screen.app.left_run
 
     assert play(body).mode == "idle"
+
+
+def test_a_signal_to_end_is_no_question() -> None:
+    signals: list[str] = []
+
+    async def body(screen: Screen) -> None:
+        await screen.run()
+        signals.append("SIGTERM")
+        await screen.wait_for(lambda: not screen.app.is_running)
+
+    assert play(body, ended=lambda: bool(signals)).mode == "idle"
 
 
 # ---- keys that look ----------------------------------------------------------------------------

@@ -97,7 +97,6 @@ def test_a_poor_recording_is_reported_for_what_it_is(here: Path, make, says: str
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["good.npz", "-o", "report.docx"], "end it in one of .html, .pdf, .png"),
         (["good.npz", "-o", "nowhere/report.html"], "make it, or name another"),
         (["good.npz", "--from", "9"], "choose an earlier time"),
         (["good.npz", "--axis", "q"], "choose one of: x"),
@@ -106,6 +105,7 @@ def test_a_poor_recording_is_reported_for_what_it_is(here: Path, make, says: str
         (["."], "name a recording in it"),
         (["rateless.npz"], "pass it as fs (--fs)"),
         (["garbage.npz"], "fetch it again"),
+        (["README.md"], "give one of .mcap, .npz, .mat, .wav, .csv, .txt"),
         (["garbage.mcap"], "give a file that `wrench record` has made"),
         (["empty.mcap"], "record again"),
         (["damaged.mcap"], "damaged.mcap was cut before anything was recorded"),
@@ -124,6 +124,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_behind(
     for name in ("garbage.npz", "garbage.mcap"):
         Path(name).write_bytes(b"none of the kinds" * 99)
     Path("empty.mcap").touch()
+    Path("README.md").write_text("some text")
     before = {path.name for path in here.iterdir()}
     result = typed("report", *arguments)
     assert isinstance(result.exception, (ReportError, RecordingError)), result.exception
@@ -133,12 +134,21 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--rpm", "nan"], ["--fs", "inf"], ["--bearing", "9,50,30"], ["--band", "9-3"]]
+    "wrong",
+    [
+        ["--rpm", "nan"],
+        ["--fs", "inf"],
+        ["--bearing", "9,50,30"],
+        ["--band", "9-3"],
+        ["-o", "report.docx"],
+        ["--from", "2 s", "--to", "2 s"],
+    ],
 )
 def test_values_that_cannot_be_are_refused(here: Path, wrong: list[str]) -> None:
     result = typed("report", saved("good.npz", sine(50.0, 1.0)), *wrong)
     assert result.exit_code == 2
     assert wrong[1] in result.output
+    assert [path.name for path in here.iterdir()] == ["good.npz"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(

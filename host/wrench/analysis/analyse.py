@@ -96,5 +96,6 @@ def _tell_missing(result: Analysis) -> None:
             )
         else:
             tell("No readings of a board, and too little waveform for a trend.")
-    if not measurement.happenings:
-        tell("No events.")
+    inside = [it for it in measurement.happenings if result.start_s <= it.time_s <= result.end_s]
+    if not inside:
+        tell("No events in what is shown.")

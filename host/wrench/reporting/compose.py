@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -173,8 +174,25 @@ def _pictures(analysis: Analysis, names: Sequence[str]) -> tuple[Block, ...]:
             def draw(figure: figures.Canvas, kind: figures.Kind = kind) -> None:
                 kind.draw(figure, analysis)
 
-            made.append(Picture(kind.name, caption, alt, kind.height_in(analysis), draw))
+            picture = Picture(kind.name, caption, alt, kind.height_in(analysis), draw)
+            if kind.panels is not None:
+                picture = _of_panels(picture, analysis, kind.panels(analysis))
+            made.append(picture)
     return tuple(made)
+
+
+def _of_panels(picture: Picture, analysis: Analysis, panels: Sequence[Panel]) -> Picture:
+    """The same figure with some of its panels."""
+    return replace(
+        picture,
+        height_in=figures.trend_in(panels),
+        draw=lambda figure: figures.trend(figure, analysis, panels),
+        panels=len(panels),
+        cut=lambda first: (
+            _of_panels(picture, analysis, panels[:first]),
+            _of_panels(picture, analysis, panels[first:]),
+        ),
+    )
 
 
 def _overall(analysis: Analysis) -> tuple[Block, ...]:

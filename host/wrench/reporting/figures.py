@@ -274,14 +274,21 @@ def trend(figure: Canvas, analysis: Analysis, panels: Sequence[Panel]) -> None:
     _time_axis(grid[-1].xaxis, analysis, _SINCE)
 
 
+def trend_in(panels: Sequence[Panel]) -> float:
+    """How high a figure of these panels is."""
+    return 0.7 + _PANEL_IN * len(panels)
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A figure of a report: its name, when there is one, how to draw it, and how high it is."""
+    """A figure of a report: its name, when there is one, how to draw it, how high it is, and of
+    one over time its panels."""
 
     name: str
     there: Callable[[Analysis], bool]
     draw: Callable[[Canvas, Analysis], None]
     height_in: Callable[[Analysis], float]
+    panels: Callable[[Analysis], list[Panel]] | None = None
 
 
 FIGURES = (
@@ -289,13 +296,15 @@ FIGURES = (
         "vibration",
         lambda analysis: bool(vibration_panels(analysis)),
         vibration,
-        lambda analysis: 0.7 + _PANEL_IN * len(vibration_panels(analysis)),
+        lambda analysis: trend_in(vibration_panels(analysis)),
+        vibration_panels,
     ),
     Kind(
         "machine",
         lambda analysis: bool(machine_panels(analysis)) and bool(analysis.measurement.trends),
         machine,
-        lambda analysis: 0.7 + _PANEL_IN * len(machine_panels(analysis)),
+        lambda analysis: trend_in(machine_panels(analysis)),
+        machine_panels,
     ),
     Kind(
         "waveform",
@@ -348,7 +357,7 @@ def _spectra(
     for place, (name, one) in zip(grid, spectra.items(), strict=True):
         curve = thinned(one.frequency, one.amplitude, logarithmic=logarithmic)
         place.plot(*curve, color=style.BLACK)
-        place.set_ylabel(f"axis {name}, {unit}")
+        place.set_ylabel(f"axis {name},\n{unit}")
         place.set_xlim(float(one.frequency[0]), float(one.frequency[-1]))
         if logarithmic:
             place.set_xscale("log")

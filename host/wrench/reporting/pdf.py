@@ -28,8 +28,10 @@ _MARGIN_IN = 0.71
 _TOP_IN = 0.65
 _BOTTOM_IN = 0.75
 _WIDTH_IN = _PAGE_IN[0] - 2 * _MARGIN_IN
-_ROOM_IN = _PAGE_IN[1] - _TOP_IN - _BOTTOM_IN
-_LEAST, _MOST = 0.8, 1.3
+ROOM_IN = _PAGE_IN[1] - _TOP_IN - _BOTTOM_IN
+"""What a page has for what stands in it, in height."""
+LEAST, _MOST = 0.8, 1.3
+"""A figure is drawn at so many times the height that it would like to have."""
 _LEAST_PANELS = 2
 _POINT_IN = 1.0 / 72.0
 _LEADING = 1.35
@@ -50,7 +52,7 @@ def render(document: Document) -> bytes:
 
 def drawn_pages(document: Document) -> Iterator[Figure]:
     """Each page as a figure; to be made inside `style.styled`."""
-    laid_out = paginated(list(_Items(document)))
+    laid_out = paginated(list(Items(document)))
     for number, page in enumerate(laid_out, 1):
         sheet = _Sheet()
         y_in, share = _TOP_IN, stretch(page, last=number == len(laid_out))
@@ -119,12 +121,12 @@ def stretch(page: Sequence[Item], *, last: bool = False) -> float:
     flexible_in = sum(item.flexible_in for item in page)
     if not flexible_in:
         return 1.0
-    share = (_ROOM_IN - _height_in(page, 0.0)) / flexible_in
+    share = (ROOM_IN - _height_in(page, 0.0)) / flexible_in
     return min(share, 1.0 if last else _MOST)
 
 
 def _fits(page: Sequence[Item]) -> bool:
-    return _height_in(page, _LEAST) <= _ROOM_IN
+    return _height_in(page, LEAST) <= ROOM_IN
 
 
 def _height_in(page: Sequence[Item], share: float) -> float:
@@ -132,7 +134,7 @@ def _height_in(page: Sequence[Item], share: float) -> float:
     return spaces_in + sum(item.fixed_in + share * item.flexible_in for item in page)
 
 
-class _Items:
+class Items:
     """What a document is made of, from top to bottom."""
 
     def __init__(self, document: Document) -> None:
@@ -253,7 +255,7 @@ def _picture(block: Picture, number: int, *, continued: bool = False) -> Item:
     caption = _wrapped(text, _WIDTH_IN, _SMALL)
     fixed_in = len(caption) * _line_in(_SMALL) + 1.3 * _GAP_IN
     # No figure is higher than a page with its caption and a heading.
-    most_in = _ROOM_IN - fixed_in - _line_in(_HEADING) - 4 * _GAP_IN
+    most_in = ROOM_IN - fixed_in - _line_in(_HEADING) - 4 * _GAP_IN
 
     def draw(sheet: _Sheet, y_in: float, height_in: float) -> None:
         block.draw(sheet.part(y_in, height_in))

@@ -360,7 +360,7 @@ def test_one_of_a_thing_is_not_many(tmp_path: Path) -> None:
     path = tmp_path / "run.mcap"
     recorded(path, Stream(2.0, dropped=frozenset({100})))
     assert "rows, 1 gap, " in invoke("export", path, "--to", "csv").output
-    begin, end, _ = chunks_of(path)[1]
+    _, end, _ = chunks_of(path)[1]
     path.write_bytes(path.read_bytes()[:end])
     assert "2 chunks" in invoke("recover", path).output
     recorded(path, Stream(2.0), overwrite=True)

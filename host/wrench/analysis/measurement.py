@@ -140,8 +140,8 @@ class Measurement:
     `identity` tells who measured, in words, in the order in which it is to be shown. `missing` says
     in sentences what the file does not have, `damage` what of it could not be read, `notes` what
     was done to what it has. `states` are what the board was in, one for each change, in order.
-    `in_snippets` says that the waveform was recorded now and then: what lies between was not lost. `speed_from`
-    says in words where the speed comes from.
+    `in_snippets` says that the waveform was recorded now and then: what lies between was not lost.
+    `speed_from` says in words where the speed comes from.
     """
 
     source: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -42,13 +43,13 @@ class ReportPath(click.Path):
     """A file whose ending names a form of report; converts to a Path."""
 
     def __init__(self) -> None:
-        super().__init__(dir_okay=False, path_type=Path)
+        super().__init__(dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Fails where the ending names none."""
         from wrench.reporting.write import form_of  # noqa: PLC0415  (not for `wrench --help`)
 
-        path = super().convert(value, param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         try:
             form_of(path)
         except ReportError as error:

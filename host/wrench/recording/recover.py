@@ -69,8 +69,8 @@ def _completed(file: BinaryIO, path: Path) -> Recovered:
         damaged = [it for it in contents.chunks if not _is_sound(data, it)]
         if damaged:
             raise RecordingError(
-                f"{counted(len(damaged), 'damaged chunk')} in {path}; write a copy of the rest with "
-                "-o FILE"
+                f"{path} has {counted(len(damaged), 'damaged chunk')}; write a copy of the rest "
+                "with -o FILE"
             )
         end, tail = _tail(data, contents)
     if contents.is_complete:

@@ -14,9 +14,11 @@ _TOLD_WITHIN_S = 1.0
 
 @dataclass(frozen=True)
 class Standing:
-    """What the board was in at `time_s`: the time asked for, or the first that is known. A `limit` held the speed, a `trip` the
-    motor; both are empty where none did. `since_s` has when each of them and of the `alarms` began,
-    None where that was before the recording."""
+    """What the board was in at `time_s`: the time asked for, or the first that is known.
+
+    A `limit` held the speed, a `trip` the motor; both are empty where none did. `since_s` has when
+    each of them and of the `alarms` began, None where that was before the recording.
+    """
 
     time_s: float
     mode: str

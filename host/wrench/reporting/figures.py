@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from wrench.analysis import faults
@@ -399,13 +400,22 @@ def _time_axis(axis: Axis, analysis: Analysis, name: str) -> None:
     """Seconds as what is easiest to read: s, min or h."""
     span_s = analysis.end_s - analysis.start_s
     unit, unit_s = next(one for one in _TIME_UNITS if span_s >= one[2])[:2]
-    ticks = MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(
-        analysis.start_s / unit_s, analysis.end_s / unit_s
-    )
-    inside = [tick for tick in ticks if analysis.start_s <= tick * unit_s <= analysis.end_s]
-    axis.set_major_locator(FixedLocator([tick * unit_s for tick in inside]))
+    axis.set_major_locator(_TimeLocator(unit_s))
     axis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{time_s / unit_s:.10g}"))
     axis.set_label_text(f"{name}, {unit}")
+
+
+class _TimeLocator(MaxNLocator):
+    """Round numbers of a unit of `unit_s` on an axis in seconds, however far it is zoomed in."""
+
+    def __init__(self, unit_s: float) -> None:
+        super().__init__(8, steps=[1, 2, 5, 10])
+        self._unit_s = unit_s
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Those that lie inside."""
+        ticks = self._unit_s * super().tick_values(vmin / self._unit_s, vmax / self._unit_s)
+        return ticks[(ticks >= vmin) & (ticks <= vmax)]
 
 
 def _stretch(place: Axes, analysis: Analysis) -> None:

@@ -281,6 +281,38 @@ def test_all_but_the_last_second_is_on_the_disk_at_any_time(tmp_path: Path) -> N
     recorder.close()
 
 
+def test_every_record_is_synced_to_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    recorder = recorded(tmp_path / "run.mcap", Stream(3.0))
+    ends = {end for _, end in _indexed(recorder.path)}
+    assert len(ends) > 3
+    assert ends <= set(synced)
+    assert synced[-1] == recorder.size == recorder.path.stat().st_size
+
+
+def _indexed(path: Path) -> list[tuple[int, int]]:
+    """Where each chunk begins, and where its indexes end."""
+    with path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    return [
+        (
+            it.chunk_start_offset,
+            it.chunk_start_offset + it.chunk_length + it.message_index_length,
+        )
+        for it in summary.chunk_indexes
+    ]
+
+
 def test_what_is_being_recorded_is_nobody_else_s(tmp_path: Path) -> None:
     stream = Stream(2.0)
     recorder = Recorder(tmp_path / "run.mcap", stream.greeting())

@@ -14,6 +14,7 @@ from wrench.analysis.measurement import Measurement
 from wrench.analysis.result import Choices
 from wrench.reporting import pdf
 from wrench.reporting.compose import compose
+from wrench.reporting.document import Table
 from wrench.reporting.pdf import LEAST, ROOM_IN, Item, paginated, stretch
 
 
@@ -101,7 +102,12 @@ def test_no_page_of_a_board_s_report_is_half_empty(
     choices: Choices, measurement: Measurement
 ) -> None:
     document = compose(analyse(measurement, choices))
-    pages = paginated(list(pdf.Items(document)))
+    items = list(pdf.Items(document))
+    tables = [it for section in document.sections for it in section.blocks if isinstance(it, Table)]
+    # A heading, and a table's caption and head.
+    assert sum(it.holds_next for it in items) == len(document.sections) + 2 * len(tables)
+    assert {it.panels for it in items} > {1, 4}
+    pages = paginated(items)
     assert len(pages) > 4
     for number, page in enumerate(pages[:-1], 1):
         assert used_in(page) > 0.9 * ROOM_IN, f"page {number}"

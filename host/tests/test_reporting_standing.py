@@ -29,6 +29,7 @@ STATES = (
     State(20.0, "tripped", "none", "vibration", ()),
 )
 EVENTS = (
+    event(2.0, "limit", "vibration"),  # of one that was over again
     event(3.0, "alarm", "vibration"),  # of an alarm that was over again
     event(4.95, "alarm", "vibration"),
     event(11.99, "alarm", "over-current"),

@@ -52,19 +52,20 @@ def edges_us(blocks: NDArray[Any], rate: float) -> list[tuple[Break, float, floa
     """Every interruption with the device times of the last sample before it and of the first one
     behind it.
 
-    A block is stamped when it is sent, so each side is a line of that rate through its earliest
-    blocks of ten seconds; where no samples were lost both sides are on one line.
+    A block is stamped when it is sent, so each side is a line through its earliest blocks of ten
+    seconds; where no samples were lost both sides are on one line. `rate` serves where too few
+    blocks tell it.
     """
     found = breaks(blocks)
     if not found:
         return []
-    period_us = 1e6 / rate
     times_us = blocks["device_time_us"].astype(np.float64)
     first = blocks["first_sample"].astype(np.int64)
     numbers = np.concatenate([[0], np.cumsum(np.diff(first) & NUMBER_MASK)])
     ends = numbers + blocks["samples"].astype(np.int64) - 1
-    late_us = times_us - ends * period_us
     restarts = [0, *(it.before for it in found if it.why == "samples lost"), len(blocks)]
+    period_us = _prompt_period_us(ends, times_us, restarts[1:-1]) or 1e6 / rate
+    late_us = times_us - ends * period_us
     edges: list[tuple[Break, float, float]] = []
     for it in found:
         begin = restarts[bisect_left(restarts, it.before) - 1]
@@ -79,6 +80,24 @@ def edges_us(blocks: NDArray[Any], rate: float) -> list[tuple[Break, float, floa
         end_us = float(behind + numbers[it.before] * period_us)
         edges.append((it, start_us, max(start_us, end_us)))
     return edges
+
+
+def _prompt_period_us(
+    ends: NDArray[np.int64], times_us: NDArray[np.float64], restarts: list[int]
+) -> float:
+    """The period of the blocks that the board sent at once: how late the others are is chance. 0
+    where there are too few."""
+    period_us = 0.0
+    parts = np.split(np.arange(len(ends)), restarts)
+    for _ in range(2):
+        xs = np.concatenate([ends[part] - ends[part].mean() for part in parts])
+        ys = np.concatenate([times_us[part] - times_us[part].mean() for part in parts])
+        if len(xs) < len(parts) + _LEAST_BLOCKS:
+            break
+        period_us = float(xs @ ys) / float(xs @ xs)
+        late_us = times_us - ends * period_us
+        parts = [part[late_us[part] <= np.median(late_us[part])] for part in parts]
+    return period_us
 
 
 def rate_hz(blocks: NDArray[Any]) -> tuple[float, float]:

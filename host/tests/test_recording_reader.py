@@ -98,6 +98,13 @@ def test_a_range_is_that_part_of_the_whole(
     np.testing.assert_array_equal(part.acceleration_g, all_.acceleration_g[begin:stop])
 
 
+def test_a_range_ends_before_the_sample_at_its_end(tmp_path: Path) -> None:
+    with opened(tmp_path / "run.mcap", Stream(1.0)) as recording:
+        time_s = recording.waveform().time_s
+        part = recording.waveform(float(time_s[100]), float(time_s[200]))
+    np.testing.assert_array_equal(part.time_s, time_s[100:200])
+
+
 def test_a_range_outside_is_empty(tmp_path: Path) -> None:
     with opened(tmp_path / "run.mcap", Stream(1.0)) as recording:
         waveform = recording.waveform(5.0, 6.0)
@@ -176,6 +183,14 @@ def test_a_gap_is_as_long_however_late_the_board_told_of_it(tmp_path: Path) -> N
             assert gap.missing_samples == pytest.approx(samples, abs=8)
             assert gap.start_s == pytest.approx(start_s, abs=near_s)
             assert gap.end_s == pytest.approx(start_s + (samples + 1) / TRUE_HZ, abs=near_s)
+
+
+def test_where_frames_were_lost_the_samples_went_on_as_before(tmp_path: Path) -> None:
+    # All that comes behind the lost frame is late.
+    stream = Stream(2.2, dropped=frozenset({150}), held=(151, 220))
+    with opened(tmp_path / "run.mcap", stream) as recording:
+        (gap,) = recording.gaps()
+    assert gap.end_s - gap.start_s == pytest.approx((BLOCK + 1) / TRUE_HZ, rel=0.02)
 
 
 @pytest.mark.parametrize("gap", [{"overflows": {1: 500}}, {"dropped": frozenset({1})}])

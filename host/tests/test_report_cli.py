@@ -50,6 +50,7 @@ def test_a_report_of_somebody_else_s_recording(here: Path) -> None:
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["report"] == "inner.html"
+    assert sorted(path.name for path in here.iterdir()) == ["inner.html", "inner.npz"]
     assert told["bytes"] == Path("inner.html").stat().st_size
     assert told["stretch"]["speed_from"] == "constant, as the file tells it"
     readings = {one["mark"]: one for one in told["envelope"]["readings"]}
@@ -205,6 +206,8 @@ def test_the_window_follows_what_is_marked() -> None:
         viewer.next_axis()
         assert viewer.now.axis == "y"
         assert viewer.now.stretch.start_s == 4.5
+        viewer.choose(4.0, 7.0)  # of the axis that is looked at
+        assert viewer.now.axis == "y"
         viewer.choose(1.0, 1.001)  # too little for anything: said, and no end of it
         assert any(
             "too short" in it.get_text() for sub in viewer.figure.subfigs for it in sub.texts

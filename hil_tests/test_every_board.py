@@ -21,7 +21,7 @@ def test_it_boots_tests_itself_runs_under_a_light_load_and_stops(name, image, ma
     rig = make_rig(board, image=image)
     greeting = rig.link.hello()
     assert greeting["image"] == image
-    assert greeting["board_name"] == name.encode()
+    assert greeting["board_name"] == name
     assert greeting["sample_rate_hz"] == board.vibration.rate_hz
     rig.ready()
     assert rig.highest_duty == 0.0

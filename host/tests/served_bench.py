@@ -135,3 +135,15 @@ def cache_with_flashed_board(folder: Path, flashed_flash: bytes) -> Iterator[Pat
         with FlashFile("pico-adxl345") as file:
             file.save(flashed_flash)
         yield folder
+
+
+@contextlib.contextmanager
+def operating_bench(folder: Path, flashed_flash: bytes) -> Iterator[Up]:
+    """A bench whose board has the firmware and operates, at the pace of the clock."""
+    with cache_with_flashed_board(folder, flashed_flash):
+        bench = Up()
+        try:
+            bench.wait_for(OPERATES)
+            yield bench
+        finally:
+            bench.end()

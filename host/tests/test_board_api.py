@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from served_bench import OPERATES, Up, cache_with_flashed_board, wrench
+from served_bench import Up, operating_bench, wrench
 
 import wrench as package
 from wrench import readout
@@ -30,15 +30,8 @@ EXAMPLES = re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```$", PAGE.read_text(), 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory, flashed_flash: bytes) -> Iterator[Up]:
-    """A bench with a flashed board."""
-    folder = tmp_path_factory.mktemp("api") / "cache"
-    with cache_with_flashed_board(folder, flashed_flash):
-        bench = Up()
-        try:
-            bench.wait_for(OPERATES)
-            yield bench
-        finally:
-            bench.end()
+    with operating_bench(tmp_path_factory.mktemp("api") / "cache", flashed_flash) as bench:
+        yield bench
 
 
 @pytest.fixture

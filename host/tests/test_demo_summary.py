@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 
 import pytest
@@ -12,6 +11,7 @@ from wrench.demo.plain import Lines
 from wrench.demo.record import Phase
 from wrench.demo.summary import summary
 from wrench.image import Step
+from wrench.link import Frame
 from wrench.monitor.symbols import ASCII, UNICODE, symbols_for
 from wrench_firmware import wire
 
@@ -132,10 +132,15 @@ def test_events_of_the_board_are_told_in_words() -> None:
     ]
 
 
+def losing(frame: Frame) -> Frame:
+    """That frame, the board having lost 7 samples and dropped 2 frames."""
+    return Frame(frame.name, frame.values, frame.time_us, frame.sequence, 2, 7)
+
+
 def test_losses_since_the_run_began_are_told() -> None:
     run = play(4.0)
     later = status(4.1, "starting", "ramp", 500, bad_frames=1)
-    run.take(dataclasses.replace(later, lost_samples=7, dropped_frames=2), 3, 1)
+    run.take(losing(later), 3, 1)
     assert (run.losses.samples, run.losses.frames_dropped, run.losses.frames_missing) == (7, 2, 3)
     assert run.losses.bad_frames == 2
     assert "7 lost; " in summary(run)
@@ -145,7 +150,7 @@ def test_losses_since_the_run_began_are_told() -> None:
 def test_samples_that_are_lost_while_the_board_erases_its_flash_are_not_the_run_s() -> None:
     run = play(32.0)
     after = status(32.1, "tripped", "none", 0, fault="vibration")
-    run.take(dataclasses.replace(after, lost_samples=7, dropped_frames=2), 0, 0)
+    run.take(losing(after), 0, 0)
     assert (run.losses.samples, run.losses.frames_dropped) == (0, 2)
 
 

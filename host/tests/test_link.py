@@ -797,6 +797,49 @@ def test_a_refused_change_of_speed_does_not_disown_the_run(
     assert board.commands("heartbeat") != []
 
 
+def test_a_run_that_another_has_taken_over_is_no_longer_kept_alive(board: ScriptedBoard) -> None:
+    vars(board)["sequences"] = range(0x300, 0x400)
+    link = Link(board)
+    link.run(500)
+    assert (link.owns_run, link.taken_over) == (True, False)
+    board.reply("run", 0x405, "too soon after the last stop")
+    board.reply("stream", 0x406)
+    pass_time(board, link, STATUS_TIMES[:20])
+    assert (link.owns_run, link.taken_over) == (True, False)
+    before = len(board.commands("heartbeat"))
+    board.reply("run", 0x407)
+    pass_time(board, link, STATUS_TIMES[20:])
+    assert (link.owns_run, link.taken_over) == (False, True)
+    assert len(board.commands("heartbeat")) == before > 0
+    link.run(600)
+    assert (link.owns_run, link.taken_over) == (True, False)
+
+
+def test_of_two_runs_that_are_answered_at_once_the_later_one_counts(board: ScriptedBoard) -> None:
+    vars(board)["sequences"] = range(0x300, 0x400)
+    link = Link(board)
+
+    def answer(name: str, sequence: int) -> None:
+        board.reply(name, sequence)
+        board.reply(name, 0x407)
+
+    board.answer = answer
+    link.run(500)
+    assert (link.owns_run, link.taken_over) == (False, True)
+
+
+def test_the_answer_to_a_run_that_has_been_stopped_since_gives_nothing(
+    board: ScriptedBoard, link: Link
+) -> None:
+    board.answer = board.silent
+    sequence = link.post("run", 500)
+    link.post("stop")
+    board.reply("run", sequence)
+    pass_time(board, link, STATUS_TIMES)
+    assert not link.owns_run
+    assert board.commands("heartbeat") == []
+
+
 # ---- what is now, and what was -------------------------------------------------------------------
 
 

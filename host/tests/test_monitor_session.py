@@ -249,6 +249,25 @@ def test_a_stop_at_the_board_is_told(bench: Bench) -> None:
     assert bench.told() == ["the run was ended at the board, or by another host"]
 
 
+def test_a_run_that_was_taken_over_is_told_once_and_left_alone() -> None:
+    bench = Bench()
+    vars(bench.board)["sequences"] = range(0x300, 0x400)
+    bench.session.connect()
+    bench.session.run(450)
+    bench.wait_for(lambda: bench.answers("run"))
+    bench.pass_time(0.3)
+    bench.board.reply("run", 0x407)
+    bench.pass_time(0.3)
+    assert not bench.report.owns_run
+    assert bench.told() == ["another command has taken the run over"]
+    beats = len(bench.board.commands("heartbeat"))
+    bench.pass_time(1.0)
+    assert len(bench.board.commands("heartbeat")) == beats
+    bench.session.end()
+    bench.session._hang_up()
+    assert bench.board.mode == "running"
+
+
 def test_the_end_stops_a_run_that_it_owns_and_no_other(bench: Bench) -> None:
     other = Bench()
     other.session.connect()

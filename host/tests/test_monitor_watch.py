@@ -57,8 +57,8 @@ class Scene:
     def connect(self, boot: int = 4, *, again: bool = False) -> None:
         """The board greets."""
         greeting = frame("greeting", 0.0, boot_count=boot, sample_rate_hz=3200)
-        greeting.values.update(board_name=b"bench drill", firmware_version=b"0.2.0")
-        greeting.values.update(unique_id=bytes(8))
+        greeting.values.update(board_name="bench drill", firmware_version="0.2.0")
+        greeting.values.update(unique_id=bytes(8).hex())
         self.take(Connected(greeting, again), connected=True)
 
     def text(self, name: str, width: int = 100, height: int = 12, **view: Any) -> str:
@@ -102,7 +102,8 @@ def log(*events: tuple[int, int, str, int, int]) -> Frame:
         )
         for n, (time_us, boot, name, detail, value) in enumerate(events, 1)
     )
-    return dataclasses.replace(frame("log", 31.0), tail=tail)
+    told = frame("log", 31.0)
+    return Frame("log", told.values, told.time_us, 0, 0, 0, tail)
 
 
 def event(time_s: float, code: str, detail: int = 0, value: int = 0) -> Frame:

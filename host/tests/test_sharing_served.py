@@ -18,7 +18,7 @@ from served_bench import (
     Lines,
     Up,
     alive,
-    cache_with_flashed_board,
+    operating_bench,
     wait_until,
     wrench,
 )
@@ -46,15 +46,8 @@ print(samples, missing, losses.frames, losses.missing, losses.broken, flush=True
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory, flashed_flash: bytes) -> Iterator[Up]:
-    """A bench with a flashed board, at the pace of the clock: a run's heartbeats are."""
-    folder = tmp_path_factory.mktemp("shared") / "cache"
-    with cache_with_flashed_board(folder, flashed_flash):
-        bench = Up()
-        try:
-            bench.wait_for(OPERATES)
-            yield bench
-        finally:
-            bench.end()
+    with operating_bench(tmp_path_factory.mktemp("shared") / "cache", flashed_flash) as bench:
+        yield bench
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +115,19 @@ def test_a_run_goes_on_when_the_command_that_opened_the_port_is_killed(up: Up) -
     assert run.end(signal.SIGINT) == 0
     assert run.said[-1] == "stopped"
     assert len([line for line in up.said if OPERATES in line]) == 1
+
+
+def test_who_takes_a_run_over_is_its_only_owner(up: Up) -> None:
+    del up
+    first = start("run", "--speed", "30%")
+    first.wait_for("running")
+    second = start("run", "--speed", "40%", "--take-over")
+    assert first.wait_for("another command has taken the run over")
+    assert first.process.wait(PATIENCE_S) == RunEndedError.exit_code
+    second.wait_for("running")
+    assert status()["mode"] == "running", "the first has not stopped it"
+    second.process.kill()
+    assert wait_until(lambda: status()["mode"] == "tripped"), "the first keeps it alive no more"
 
 
 def test_a_killed_owners_motor_stops_though_the_port_stays_open_for_others(up: Up) -> None:

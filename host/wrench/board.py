@@ -94,7 +94,7 @@ class Board:
     @property
     def name(self) -> str:
         """The name of the board file that it was flashed with, as far as the board keeps it."""
-        return self.greeting["board_name"].decode(errors="replace")
+        return self.greeting["board_name"]
 
     @property
     def sample_rate_hz(self) -> int:

@@ -110,10 +110,10 @@ def _operating(ports: BoardPorts) -> Attached:
         "operating",
         "",
         greeting,
-        greeting["board_name"].decode(errors="replace"),
+        greeting["board_name"],
         greeting["board_hash"],
         greeting["firmware_hash"],
-        f"{greeting['micropython_version'].decode(errors='replace')} ({greeting['image']})",
+        f"{greeting['micropython_version']} ({greeting['image']})",
     )
     return replace(seen, to_do="" if seen.up_to_date else _outdated(seen))
 

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cobs import cobs
@@ -30,6 +30,7 @@ _ASKED_AT_MOST = 3
 _NO_SUCH = "out of range"
 _NAMES_TO_KINDS = {name: kind for kind, (name, _) in wire.MESSAGES.items()}
 _DATA_HEAD = struct.Struct(wire.DATA_HEAD_FORMAT)
+_DATA_BEGIN = _DATA_HEAD.size
 _COMMAND_HEAD = struct.Struct(wire.COMMAND_HEAD_FORMAT)
 TABLES: dict[str, tuple[str, ...]] = {
     "IMAGES": wire.IMAGES,
@@ -48,28 +49,38 @@ _SHORTEST = _DATA_HEAD.size + wire.CRC_BYTES
 _CRC_OF_SOUND = 0x2144DF1C  # what CRC-32 gives over anything that is followed by its own CRC
 
 
-@dataclass(slots=True, init=False)
 class Frame:
     """One message from the board.
 
     `values` holds its fields by name, in the wire's units; a field that numbers one of the wire's
-    lists of names has that name instead; a quantity that the board does not measure, or whose
-    sensor is broken, is None. `tail` is what follows the fields: the samples of a waveform, the
-    records of a log. `time_us` is device time.
+    lists of names has that name instead, the chip's number is in hexadecimal; a quantity that the
+    board does not measure, or whose sensor is broken, is None. `tail` is what follows the fields:
+    the samples of a waveform, the records of a log. `time_us` is device time.
     """
 
+    __slots__ = (
+        "_kind",
+        "_raw",
+        "_tail",
+        "_values",
+        "dropped_frames",
+        "lost_samples",
+        "name",
+        "sequence",
+        "time_us",
+    )
     name: str
-    values: dict[str, Any]
     time_us: int
     sequence: int
     dropped_frames: int
     lost_samples: int
-    tail: bytes
     # Of a frame from the wire, all of it and the number of its kind. `values` and `tail` are taken
     # out of it when they are first asked for: that takes longer than all the rest, and most are
     # never asked for.
-    _raw: bytes = field(init=False, repr=False, compare=False)
-    _kind: int = field(init=False, repr=False, compare=False)
+    _raw: bytes
+    _kind: int
+    _values: dict[str, Any] | None
+    _tail: bytes | None
 
     def __init__(  # noqa: PLR0917
         self,
@@ -82,24 +93,43 @@ class Frame:
         tail: bytes = b"",
     ) -> None:
         self.name = name
-        self.values = values
+        self._values = values
         self.time_us = time_us
         self.sequence = sequence
         self.dropped_frames = dropped_frames
         self.lost_samples = lost_samples
-        self.tail = tail
+        self._tail = tail
+
+    @property
+    def values(self) -> dict[str, Any]:
+        values = self._values
+        if values is None:
+            values = self._values = _LAYOUTS[self._kind].values(self._raw)
+        return values
+
+    @property
+    def tail(self) -> bytes:
+        tail = self._tail
+        if tail is None:
+            tail = self._tail = self._raw[_ENDS[self._kind] : -wire.CRC_BYTES]
+        return tail
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "values":
-            self.values = _LAYOUTS[self._kind].values(self._raw)
-            return self.values
-        if name == "tail":
-            self.tail = self._raw[_ENDS[self._kind] : -wire.CRC_BYTES]
-            return self.tail
-        raise AttributeError(name)
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return self._told() == other._told()
+
+    __hash__ = None  # type: ignore[assignment] # its values may be changed
+
+    def _told(self) -> tuple[Any, ...]:
+        lost = self.dropped_frames, self.lost_samples
+        return self.name, self.values, self.time_us, self.sequence, lost, self.tail
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.sequence} at {self.time_us} us: {self.values}>"
 
 
 class _Layout:
@@ -111,24 +141,30 @@ class _Layout:
         self._texts = [name for name, code, _ in fields if code.endswith("s")]
         self._lists = [(name, TABLES[unit]) for name, _, unit in fields if unit in TABLES]
         self._has_quantities = any(code == "i" for _, code, _ in fields)
+        self._read = self._struct.unpack_from
         self.size = self._struct.size
         self.pack = self._struct.pack
 
     def values(self, body: bytes) -> dict[str, Any]:
         """The fields of a whole frame, decoded, head and CRC included."""
-        numbers = self._struct.unpack_from(body, _DATA_HEAD.size)
-        values = dict(zip(self._names, numbers, strict=True))
+        numbers = self._read(body, _DATA_BEGIN)
+        values = dict(zip(self._names, numbers))  # noqa: B905 (0.2 us; one struct made both)
         if self._has_quantities and (_ABSENT in numbers or _BROKEN in numbers):
             for name, number in values.items():
                 if number in (_ABSENT, _BROKEN):
                     values[name] = None
         for name in self._texts:
-            if name != "unique_id":
-                values[name] = values[name].rstrip(b"\0")
+            values[name] = _text(name, values[name])
         for name, table in self._lists:
             number = values[name]
             values[name] = table[number] if number < len(table) else f"unknown {number}"
         return values
+
+
+def _text(name: str, value: bytes) -> str:
+    if name == "unique_id":
+        return value.hex()
+    return value.rstrip(b"\0").decode(errors="replace")
 
 
 _LAYOUTS = {kind: _Layout(fields) for kind, (_, fields) in wire.MESSAGES.items()}
@@ -198,6 +234,7 @@ def decode(coded: bytes) -> Frame | None:
     frame.lost_samples = lost
     frame._raw = raw
     frame._kind = kind
+    frame._values = frame._tail = None
     return frame
 
 
@@ -214,7 +251,9 @@ class Link:
     device time. `received_bytes` counts what has come, frames or not.
 
     Commands are numbered within the port's `sequences`, where it has them: other processes that
-    share it have others, so that nobody takes another's reply for its own.
+    share it have others, so that nobody takes another's reply for its own. A run belongs to whoever
+    had the last `run` carried out; `taken_over` is set while that is another, after this link had
+    owned it.
     """
 
     def __init__(self, port: Port) -> None:
@@ -222,6 +261,8 @@ class Link:
         self.decoder = Decoder()
         self.received_bytes = 0
         self.owns_run = False
+        self.taken_over = False
+        self._asked_to_run = False
         self._waiting: deque[Frame] = deque()
         self._sequences: range = getattr(port, "sequences", _ALL_SEQUENCES)
         self._sent = 0
@@ -317,7 +358,6 @@ class Link:
     def run(self, speed_permille: int) -> None:
         """Start a run, or change its speed, and own it from now on."""
         self.command("run", speed_permille)
-        self.owns_run = True
 
     def stop(self) -> None:
         """Stop the motor. Says so again where the board's answer gets lost; raises LinkError."""
@@ -433,6 +473,8 @@ class Link:
             self.received_bytes += len(data)
             for frame in self.decoder.feed(data):
                 self._waiting.append(frame)
+                if frame.name == "reply":
+                    self._see_owner(frame)
                 if (
                     self.owns_run
                     and (frame.time_us - self._heartbeat_us) & (1 << 63) - 1 >= HEARTBEAT_US
@@ -443,7 +485,17 @@ class Link:
             if unframed > _BYTES_OF_NO_BOARD:
                 return
 
+    def _see_owner(self, reply: Frame) -> None:
+        if reply["command"] != wire.RUN or reply["reason"] != "done":
+            return
+        ours = reply["command_sequence"] in self._sequences
+        # One that went on with its heartbeat would keep a motor turning whose owner has died.
+        self.taken_over = not ours and (self.owns_run or self.taken_over)
+        self.owns_run = ours and self._asked_to_run
+
     def _send(self, name: str, *values: int) -> int:
+        if name in ("run", "stop"):
+            self._asked_to_run = name == "run"
         self._sent += 1
         sequence = self._sequences[self._sent % len(self._sequences)]
         self.port.write(encode(name, sequence, *values))

@@ -85,6 +85,10 @@ def attend(
     turning = False
     shown_us = 0
     for frame in frames(link):
+        if link.taken_over:
+            raise RunEndedError(
+                "another command has taken the run over, and it goes on; `wrench stop` ends it"
+            )
         if ended():
             return
         if frame.name != "status":

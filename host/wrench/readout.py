@@ -85,7 +85,7 @@ def line(status: Frame, losses: Losses) -> str:
 
 def identity(greeting: Frame) -> str:
     """Who a board is, in one line."""
-    board = values(greeting)
+    board = greeting.values
     git = f", git {board['git_hash']}" if board["git_hash"] else ""
     return (
         f"{board['board_name']}  firmware {board['firmware_version']} "
@@ -162,16 +162,9 @@ def held_by(status: Frame) -> str:
 def values(frame: Frame) -> dict[str, Any]:
     """A frame's fields and head as JSON takes them, in the wire's units and since the board's
     reset; a field of bits as the names of those that are set."""
-    plain = {
-        name: value.hex() if name == "unique_id" else _text(value)
-        for name, value in frame.values.items()
-    }
-    plain |= {
-        name: named_bits(plain[name], names) for name, names in _BITS.items() if name in plain
+    known = frame.values
+    plain = known | {
+        name: named_bits(known[name], names) for name, names in _BITS.items() if name in known
     }
     head = ("time_us", "sequence", "dropped_frames", "lost_samples")
     return plain | {name: getattr(frame, name) for name in head}
-
-
-def _text(value: Any) -> Any:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value

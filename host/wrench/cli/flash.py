@@ -83,7 +83,7 @@ def maintenance(port: str | None, as_json: bool) -> None:
 
 
 def _summary(done: Installed) -> str:
-    report, board = done.report, done.greeting["board_name"].decode(errors="replace")
+    report, board = done.report, done.greeting["board_name"]
     version = f"firmware {done.greeting['firmware_hash']:08x} for {board}"
     if not report.changed:
         return f"nothing changed: the board has {version}, and operates"

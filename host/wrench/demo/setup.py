@@ -127,8 +127,7 @@ class Ready(AbstractContextManager["Ready"]):
         link = Link(self.bench.open(LINK))
         greeting = link.hello()
         name, version, python = (
-            greeting[key].decode()
-            for key in ("board_name", "firmware_version", "micropython_version")
+            greeting[key] for key in ("board_name", "firmware_version", "micropython_version")
         )
         setup = self.record.setup
         setup.firmware_version, setup.micropython_version = version, python

@@ -87,7 +87,7 @@ def title(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     if watch.board_name:
         left.append(f"  {view.symbols.fold(watch.board_name)}", style=styles.PLAIN)
     if watch.greeting is not None and width >= 120:
-        version = watch.greeting["firmware_version"].decode(errors="replace")
+        version = watch.greeting["firmware_version"]
         left.append(f"  firmware {version}, boot {watch.greeting['boot_count']}", styles.FAINT)
     right = Text()
     if view.paused_s is not None:

@@ -477,7 +477,13 @@ class Session:
         """A run that this session owns has ended where the board says so."""
         link = self._link
         assert link is not None
-        if not link.owns_run or any(it.name == "run" for it in self._asked.values()):
+        if any(it.name == "run" for it in self._asked.values()):
+            return
+        if link.taken_over:
+            link.taken_over = False
+            self._run_us = None
+            self._put(Told("another command has taken the run over"))
+        if not link.owns_run:
             return
         if self._run_us is None:
             self._run_us = status.time_us

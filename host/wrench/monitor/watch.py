@@ -104,7 +104,7 @@ class Watch:
         """As the board says it."""
         if self.greeting is None:
             return ""
-        return self.greeting["board_name"].decode(errors="replace")
+        return self.greeting["board_name"]
 
     def message_within(self, seconds: float) -> Message | None:
         """The last message, where it came that recently."""

@@ -96,7 +96,7 @@ class Recorder:
         self._last_block: Block | None = None
         self._bytes = 0
         self._due_s = self._monotonic_s() + _CHUNK_S
-        self._board_name = greeting["board_name"].decode(errors="replace")
+        self._board_name = greeting["board_name"]
         self._clock = SampleClock(max(1, greeting["sample_rate_hz"]))
         self._number: int | None = None
         self._lost_samples: int | None = None

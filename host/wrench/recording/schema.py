@@ -249,7 +249,7 @@ def _frame_type(kind: int) -> FrameType:
 
 def _fields_of(name: str, code: str, unit: str) -> list[_Field]:
     if code.endswith("s"):
-        return [_Field(name, _Proto.TYPE_STRING, "", lambda frame: _text(name, frame[name]))]
+        return [_Field(name, _Proto.TYPE_STRING, "", lambda frame: frame[name])]
     if unit in TABLES:
         table = TABLES[unit]
         return [
@@ -281,10 +281,6 @@ def _fields_of(name: str, code: str, unit: str) -> list[_Field]:
         # What is not measured is no zero.
         return [_Field(name, _Proto.TYPE_DOUBLE, unit, lambda frame: _or_nan(frame[name]))]
     return [_Field(name, _NUMBERS[code], unit, lambda frame: frame[name])]
-
-
-def _text(name: str, value: bytes) -> str:
-    return value.hex() if name == "unique_id" else value.decode(errors="replace")
 
 
 def _or_nan(value: float | None) -> float:

@@ -414,7 +414,8 @@ class _TimeLocator(MaxNLocator):
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Those that lie inside."""
-        ticks = self._unit_s * super().tick_values(vmin / self._unit_s, vmax / self._unit_s)
+        ticks = np.asarray(super().tick_values(vmin / self._unit_s, vmax / self._unit_s))
+        ticks = self._unit_s * ticks
         return ticks[(ticks >= vmin) & (ticks <= vmax)]
 
 

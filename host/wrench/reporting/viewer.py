@@ -71,7 +71,7 @@ class Viewer:
         if axis not in self.now.spectra and self.now.envelope is None:
             parts[1].text(0.5, 0.6, "\n".join(self.now.missing), ha="center", fontsize=10)
         for at in self.figure.axes:
-            at.format_coord = _cursor_text(at)
+            at.format_coord = _cursor_text(at)  # pyright: ignore[reportAttributeAccessIssue]
         self._title(f"{self.whole.measurement.source}   {_stretch_text(self.now)}")
         self._span = SpanSelector(
             place,

@@ -50,3 +50,28 @@ class Duration(click.ParamType[float]):
         if not seconds > 0.0:
             self.fail(f"{value!r} is no duration; give one such as 30s, 2min or 1h")
         return seconds
+
+
+class Moment(Duration):
+    """A time since the recording began, "0", "12.5", "90s" or "2min"; converts to seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Fails where it is no time, or below 0."""
+        if re.fullmatch(r"0+([.,]0*)?\s*(ms|s|min|h|)", str(value).strip()):
+            return 0.0
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no time in a recording; give one such as 12.5, 90s or 2min")
+
+
+def refuse_backwards(start_s: float | None, end_s: float | None, end: str) -> None:
+    """Raises UsageError where the option `end`, such as "--to", is not after --from."""
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        raise click.UsageError(
+            f"{end} {end_s:g} s is not after --from {start_s:g} s; choose a later time"
+        )

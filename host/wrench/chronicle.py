@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from wrench.blackbox import Event
 from wrench.levels import WATCHED
-from wrench.units import unit_of
+from wrench.units import counted, unit_of
 from wrench_firmware import wire
 
 
@@ -105,8 +105,8 @@ _ABOUT = {
     "new bearing": lambda detail, value: f"new bearing, number {value}",
     "wall time": lambda detail, value: "wall time set",
     "self-test": _self_test,
-    "samples lost": lambda detail, value: f"{value} samples lost",
-    "events lost": lambda detail, value: f"{value} events lost",
+    "samples lost": lambda detail, value: f"{counted(value, 'sample')} lost",
+    "events lost": lambda detail, value: f"{counted(value, 'event')} lost",
     "exception": lambda detail, value: "the firmware met an exception",
 }
 

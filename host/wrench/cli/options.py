@@ -66,3 +66,26 @@ def seconds_of(text: str) -> float | None:
     if match is None or (match[2] or "s") not in _UNITS_S:
         return None
     return float(match[1].replace(",", ".")) * _UNITS_S[match[2] or "s"]
+
+
+class Moment(Duration):
+    """A time since the recording began, "0", "12.5", "90s" or "2min"; converts to seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Fails where it is no time, or below 0."""
+        seconds = value if isinstance(value, float) else seconds_of(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is no time in a recording; give one such as 12.5, 90s or 2min")
+        return seconds
+
+
+def refuse_backwards(start_s: float | None, end_s: float | None, end: str) -> None:
+    """Raises UsageError where the option `end`, such as "--to", is not after --from."""
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        raise click.UsageError(
+            f"{end} {end_s:g} s is not after --from {start_s:g} s; choose a later time"
+        )

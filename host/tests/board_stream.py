@@ -38,7 +38,8 @@ class Stream:
     """A board's frames from `begin_us` on.
 
     `dropped` are numbers of blocks that the board has no room for; before the blocks in `overflows`
-    the sensor loses so many samples, which are not in the board's count.
+    the sensor loses so many samples, which are not in the board's count. Blocks from the first to
+    the last of `held` wait in the board until the last is there, and are then sent together.
     """
 
     seconds: float = 5.0
@@ -46,6 +47,7 @@ class Stream:
     first_sample: int = 100
     dropped: frozenset[int] = frozenset()
     overflows: dict[int, int] = field(default_factory=dict)
+    held: tuple[int, int] = (0, -1)
     true_hz: float = TRUE_HZ
     seed: int = 1
 
@@ -70,8 +72,11 @@ class Stream:
         for block in range(int(self.seconds * self.true_hz / BLOCK)):
             at_us += (BLOCK + self.overflows.get(block, 0)) * period_us
             # Mostly at once, and up to 2 ms later.
-            late_us = noise.choice((0, 0, 0, noise.randrange(2000)))
-            events.append((round(at_us) + late_us, "waveform", block))
+            late_us: float = noise.choice((0, 0, 0, noise.randrange(2000)))
+            first, last = self.held
+            if first <= block <= last:
+                late_us = (last - block) * BLOCK * period_us + 500 * (block - first)
+            events.append((round(at_us + late_us), "waveform", block))
         for n in range(int(self.seconds * 12.5)):
             events.append((self.begin_us + n * 80_000 + 17, "status", n))
         for n in range(int(self.seconds * 4)):

@@ -93,16 +93,28 @@ class Told:
     stderr: str
 
 
-def wrench(*arguments: str) -> Told:
-    """A command as `wrench` runs it, without the time that another Python takes to start."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
+class Terminal(io.StringIO):
+    """Text for a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def wrench(*arguments: str, columns: int | None = None, typed: str = "") -> Told:
+    """A command as `wrench` runs it, without the time that another Python takes to start; on a
+    terminal of so many columns, else in a pipe."""
+    shown = io.StringIO if columns is None else Terminal
+    out, err, code = shown(), shown(), 0
     with (
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         patch.setattr(sys, "argv", ["wrench", *arguments])
-        patch.setattr(sys, "stdin", io.StringIO())
+        patch.setattr(sys, "stdin", io.StringIO(typed))
+        if columns is not None:
+            patch.setenv("COLUMNS", str(columns))
         try:
             main()
         except SystemExit as end:

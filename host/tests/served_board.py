@@ -16,13 +16,15 @@ _LOOK_S = 0.01
 
 class ServedBoard:
     """Serves one connection at a time, from its making until `close`; a closed link stops a run
-    that it owns, as a board does it."""
+    that it owns, as a board does it. Where it `holds_bytes`, it drops and counts the frames for
+    which it has no room until the host has taken others, as a board does it too."""
 
-    def __init__(self) -> None:
+    def __init__(self, holds_bytes: int | None = None) -> None:
         self.board = LiveBoard(time.monotonic)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
         self._over = False
+        self._holds_bytes = holds_bytes
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -54,8 +56,10 @@ class ServedBoard:
                 self.board.trip("link lost")
 
     def _attend(self, client: socket.socket) -> None:
+        if self._holds_bytes is not None:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._holds_bytes)
         board = self.board.open()
-        held = b""
+        held, leaving = b"", b""
         while not self._over:
             try:
                 data = client.recv(4096)
@@ -67,4 +71,11 @@ class ServedBoard:
             except TimeoutError:
                 pass
             if size := board.in_waiting:
-                client.sendall(board.read(size))
+                frames = board.read(size)
+                if self._holds_bytes is None or len(leaving) < self._holds_bytes:
+                    leaving += frames
+                else:
+                    board.dropped_frames += frames.count(b"\0")
+            if leaving:
+                with contextlib.suppress(TimeoutError):
+                    leaving = leaving[client.send(leaving) :]

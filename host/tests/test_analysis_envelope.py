@@ -46,6 +46,15 @@ def test_an_envelope_is_the_magnitude_of_the_analytic_signal() -> None:
     assert part.end_s < 6.0
 
 
+def test_what_lies_outside_the_band_has_no_envelope() -> None:
+    band = Band(700.0, 1300.0, "")
+    for hz, expected in ((1000.0, 1.0), (700.0, 1.0), (645.0, 0.0), (1355.0, 0.0), (300.0, 0.0)):
+        made = envelope(Part(0.0, 4.0, np.sin(2.0 * np.pi * hz * times(4.0))), RATE_HZ, band)
+        assert made is not None
+        inside = made[0].values[100:-100]
+        assert inside == pytest.approx(expected, abs=0.05), hz
+
+
 @pytest.mark.parametrize("order", [0.37, 2.574, 5.2])
 def test_a_modulated_carrier_shows_the_modulation(order: float) -> None:
     signal = modulated(1000.0, 30.0 * times(20.0), order, 0.5, 20.0)

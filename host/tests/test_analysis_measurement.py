@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from known_signals import BEARING_608, RATE_HZ, Endless, of, sine, times
 
-from wrench.analysis.analyse import analyse
+from wrench.analysis.analyse import analyse, look_over
 from wrench.analysis.load import constant_speed
 from wrench.analysis.measurement import Measurement, Part, Piece, SampledWaveform, Series, parts
 from wrench.analysis.overview import Extremes, thinned
@@ -70,6 +70,18 @@ def test_no_peak_is_lost_in_the_drawing() -> None:
     assert (y.max(), y.min()) == (9.0, -7.0)
     assert x[int(np.argmax(y))] == 777_777.0
     assert np.all(np.diff(x) > 0)
+
+
+def test_a_window_gets_the_whole_waveform_and_nothing_that_it_does_not_show() -> None:
+    measurement = of(np.column_stack([sine(100.0, 20.0), sine(300.0, 20.0)]))
+    window, report = look_over(measurement, Choices()), analyse(measurement)
+    for axis, extremes in report.extremes.items():
+        np.testing.assert_array_equal(window.extremes[axis].low, extremes.low)
+        np.testing.assert_array_equal(window.extremes[axis].high, extremes.high)
+    assert (window.samples, window.waveform_s) == (report.samples, report.waveform_s)
+    assert report.over_time is not None
+    assert window.over_time is None
+    assert not window.panels
 
 
 def test_thinning_on_a_logarithmic_scale_keeps_what_is_low() -> None:

@@ -282,23 +282,6 @@ def test_a_fresh_bench_has_a_bare_board_and_ctrl_c_ends_it() -> None:
         bench.end(signal.SIGKILL)
 
 
-@pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize(
-    ("options", "code", "said"),
-    [
-        (["--scenario", "nix"], 4, "there is no scenario 'nix'; choose one of: healthy"),
-        (["--board", "nix"], 2, "no board has this name"),
-        (["--replay", "nix.npz"], 10, "there is no recording nix.npz"),
-        (["--image", "nix"], 4, "choose one of: stock"),
-    ],
-)
-def test_bad_options_are_told_in_one_sentence(options: list[str], code: int, said: str) -> None:
-    done = wrench("bench", "up", *options)
-    assert done.returncode == code
-    assert said in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-
-
 def test_scenarios_are_listed_with_their_sentence() -> None:
     assert "healthy " in wrench("bench", "scenarios").stdout
     listed = json.loads(wrench("bench", "scenarios", "--json").stdout)

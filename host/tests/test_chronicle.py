@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wrench.chronicle import described
+from wrench.blackbox import Event
+from wrench.chronicle import described, told
 from wrench_firmware import wire
 
 FAULT = {name: number for number, name in enumerate(wire.FAULTS)}
@@ -46,3 +47,59 @@ def test_an_event_in_words(name: str, detail: int, value: int | None, text: str)
 @pytest.mark.parametrize("value", [0, wire.ABSENT, wire.BROKEN, None])
 def test_every_event_has_words(name: str, value: int | None) -> None:
     assert described(name, 0, value)
+
+
+def logged(
+    *entries: tuple[int, str] | tuple[int, str, int] | tuple[int, str, int, int],
+) -> list[str]:
+    """What a log of (second, event, value, count) says; each boot begins another."""
+    events: list[Event] = []
+    boot = 2
+    for number, (second, name, *numbers) in enumerate(entries):
+        boot += name == "boot"
+        value, count = [*numbers, *(0, 1)[len(numbers) :]]
+        code = wire.EVENTS.index(name) if name in wire.EVENTS else 254
+        detail = FAULT["e-stop"] if name == "trip" else 1
+        span_us = 4_000_000 * (count > 1)
+        events.append(Event(number, second * 1_000_000, boot, code, detail, value, count, span_us))
+    return list(told(events))
+
+
+def test_a_start_and_a_change_of_speed_are_told_apart() -> None:
+    assert logged(
+        (1, "boot"), (2, "run", 600), (5, "run", 400), (7, "stop"), (20, "run", 300), (30, "trip")
+    )[1:] == [
+        "start towards 60 %, over the link",
+        "speed changed to 40 %, over the link",
+        "stop, over the link",
+        "start towards 30 %, over the link",
+        "TRIP: e-stop",
+    ]
+
+
+@pytest.mark.parametrize("before", ["stop", "trip", "maintenance", "boot"])
+def test_what_ends_a_run_makes_the_next_one_a_start(before: str) -> None:
+    assert logged((1, "boot"), (2, "run", 600), (5, before), (6, "run", 400))[-1].startswith(
+        "start towards 40 %"
+    )
+
+
+def test_where_the_log_does_not_tell_a_run_is_neither() -> None:
+    assert logged((2, "run", 600))[0] == "run towards 60 %, over the link", "its boot is not kept"
+    run, before = wire.EVENTS.index("run"), wire.EVENTS.index("stop")
+    other_boot = [Event(1, 9, 3, before, 1, 0, 1, 0), Event(2, 10, 4, run, 1, 600, 1, 0)]
+    assert list(told(other_boot))[1] == "run towards 60 %, over the link"
+    several = logged((1, "boot"), (2, "run", 600, 2))
+    assert several[1] == "run towards 60 %, over the link; the first of 2 within 4 s"
+    lost = logged((1, "boot"), (2, "run", 600), (3, "events lost", 4), (9, "run", 400))
+    assert lost[-1] == "run towards 40 %, over the link"
+
+
+def test_an_event_that_stands_for_several_says_so_and_hides_what_came_between() -> None:
+    said = logged(
+        (1, "boot"), (2, "stop", 0, 3), (4, "run", 600), (5, "run", 500), (9, "run", 400, 2)
+    )
+    assert said[1] == "stop, over the link; the first of 3 within 4 s"
+    assert said[2].startswith("run towards 60 %"), "a stop may have come until second 6"
+    assert said[4] == "run towards 40 %, over the link; the first of 2 within 4 s"
+    assert logged((1, "boot"), (3, "wall time", 0, 700))[1] == "wall time set"

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import click
+import click.testing
 import pytest
+from click.shell_completion import CompletionItem, ShellComplete
 
 from wrench import cli, errors
 from wrench.cli.limits import limits
 from wrench.cli.settings import settings
+from wrench.transport import BoardPorts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 EXAMPLES = [
@@ -65,8 +68,57 @@ def test_a_stop_waits_for_nothing_that_it_does_not_need() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    heavy = {"numpy", "rp2040py", "mpremote", "asyncio", "wrench.image", "wrench.boards"}
-    assert heavy & set(loaded.stdout.split()) == set()
+    assert HEAVY & set(loaded.stdout.split()) == set()
+
+
+HEAVY = {"numpy", "rp2040py", "mpremote", "asyncio", "pydantic", "wrench.image", "wrench.boards"}
+
+
+@pytest.mark.parametrize("name", ["boards", "doctor", "flash", "log", "setup", "settings"])
+def test_the_help_of_a_command_waits_for_nothing_that_it_does_not_need(name: str) -> None:
+    code = f"""
+import sys
+sys.argv = ["wrench", "{name}", "--help"]
+from wrench.cli import main
+main()
+print(*sys.modules)
+"""
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert f"Usage: wrench {name} " in loaded.stdout
+    assert HEAVY & set(loaded.stdout.split()) == set()
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"_WRENCH_COMPLETE": "zsh_complete", "COMP_WORDS": "wrench r", "COMP_CWORD": "1"}]
+)
+def test_the_list_of_commands_imports_none_of_them(asked: dict[str, str]) -> None:
+    code = f"""
+import atexit, sys
+atexit.register(lambda: print(*sys.modules))
+sys.argv = ["wrench"{"" if asked else ', "--help"'}]
+from wrench.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Run the motor for as long as this command lives." in done.stdout
+    ours = {name for name in done.stdout.split() if name.startswith("wrench.")}
+    assert ours <= {"wrench.cli", "wrench.errors"}
+
+
+def test_the_list_of_commands_has_whole_sentences_on_a_terminal_of_80_columns() -> None:
+    listed = click.testing.CliRunner().invoke(cli.wrench, ["--help"], terminal_width=80).output
+    rows = listed.partition("Commands:\n")[2].splitlines()
+    assert [row.split()[0] for row in rows] == cli.wrench.list_commands(click.Context(cli.wrench))
+    for row in rows:
+        assert re.fullmatch(r"  [a-z]+ +[A-Z][^.]*\.", row), row
 
 
 def test_every_command_is_listed_and_is_there() -> None:
@@ -121,9 +173,44 @@ def completed(*words: str) -> set[str]:
 
 
 def test_the_shell_completes_commands_protections_and_levels() -> None:
-    assert {"limits", "log"} <= completed("wrench", "l")
+    assert completed("wrench", "l") == {"limits", "log"}
     assert completed("wrench", "limits", "set", "over") == {"over-current", "over-speed"}
     assert completed("wrench", "limits", "set", "over-current", "t") == {"trip"}
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("bench up --scenario r", {"run-to-failure"}),
+        ("bench up --board pico-adxl", {"pico-adxl345", "pico-adxl345-i2c-pwm-enable"}),
+        ("bench up --image w", {"wrench", "wrench-frozen"}),
+        ("flash --board pico-mpu", {"pico-mpu6050-two-pwm"}),
+        ("flash --image s", {"stock"}),
+        ("boards check pico-analog", {"pico-analog-piezo-esc"}),
+        ("status --port soc", {"socket://127.0.0.1:7001", "socket://127.0.0.1:8000"}),
+        ("settings set probation_h", {"probation_healthy_ms", "probation_hold"}),
+        ("limits set sp", {"speed"}),
+        ("run --ta", {"--take-over"}),
+        ("bench up --speed f", {"fast"}),
+    ],
+)
+def test_the_shell_completes_values(
+    line: str, offered: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = BoardPorts("one", "socket://127.0.0.1:7000", "socket://127.0.0.1:7001", "bench 1")
+    bare = BoardPorts("two", "socket://127.0.0.1:8000", None, "bench 2")
+    monkeypatch.setattr("wrench.transport.attached", lambda: [one, bare])
+    assert {it.value for it in completions(line)} == offered
+
+
+@pytest.mark.parametrize("line", ["flash --board ./bo", "flash --image ./im", "run --port /dev/tt"])
+def test_where_no_name_fits_the_shell_offers_files(line: str) -> None:
+    assert [it.type for it in completions(line)] == ["file"]
+
+
+def completions(line: str) -> list[CompletionItem]:
+    *before, typed = line.split()
+    return ShellComplete(cli.wrench, {}, "wrench", "_").get_completions(before, typed)
 
 
 def test_settings_and_limits_complete_in_process() -> None:

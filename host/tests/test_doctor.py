@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -206,9 +207,38 @@ def test_what_the_boards_own_test_says(
     assert verdict(link.self_test(status_frame(mode=mode, fault=fault))) is expected
 
 
+def test_a_device_that_is_not_there_is_not_a_matter_of_permission(tmp_path: Path) -> None:
+    found = computer.permission(str(tmp_path / "ttyACM9"))
+    assert found.verdict is Verdict.BAD
+    assert found.seen == "there is no such device"
+
+
+@LINUX
+def test_who_shares_the_port_is_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = tmp_path / "ttyACM1"
+    device.touch()
+    process(tmp_path, 12, "wrench", str(device))
+    monkeypatch.setattr(computer.sharing, "running", lambda: [SimpleNamespace(pid=12)])
+    assert computer.users(str(device), tmp_path).verdict is Verdict.GOOD
+
+
+def test_a_board_whose_file_is_not_known_here_says_how_to_make_it_known() -> None:
+    ports = BoardPorts("a board", None, "/dev/ttyACM1", "usb 1-1")
+    names = {"board_name": "somebody-elses", "board_hash": 1, "firmware_hash": 2}
+    strange = fleet.Attached(ports, "operating", "flash it", **names)
+    found = {finding.about: finding for finding in what_runs(strange)}
+    assert verdict(found["firmware"]) is Verdict.DOUBTFUL
+    assert "that board file is not known here" in found["firmware"].seen
+    assert found["firmware"].remedy.startswith("run wrench where its file is")
+
+
 def test_a_board_with_another_micropython_and_no_firmware() -> None:
     ports = BoardPorts("a board", "/dev/ttyACM0", None)
-    bare = fleet.Attached(ports, "console", "install it", micropython="micropython 1.19.1")
+    bare = fleet.Attached(
+        ports, "console", "install it", micropython="micropython 1.19.1", runs_firmware=False
+    )
     found = {finding.about: finding for finding in what_runs(bare)}
     assert verdict(found["MicroPython"]) is Verdict.BAD
     assert verdict(found["state"]) is Verdict.BAD

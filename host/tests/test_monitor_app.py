@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from live_board import LiveBoard
+from served_board import ServedBoard
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
+from throttled_port import ThrottledPort
 
 from wrench.monitor.app import ControlApp, Dialog, MonitorApp, Panel, SpeedDialog
 from wrench.monitor.session import Session
 from wrench.monitor.symbols import ASCII, UNICODE, Symbols
 from wrench.recording import Recording
+from wrench.transport import Port, open_port
 
 PATIENCE_S = 20.0
 Body = Callable[["Screen"], Awaitable[None]]
@@ -85,12 +89,16 @@ def play(
     commands: bool | None = None,
     folder: Path | None = None,
     symbols: Symbols = UNICODE,
+    board: LiveBoard | None = None,
+    open_port: Callable[[], Port] | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> LiveBoard:
-    """Run a body against a screen; returns the board as it was left."""
-    board = LiveBoard(time.monotonic)
+    """Run a body against a screen; returns the board as it was left. `open_port` leads to `board`
+    where it is not in this thread."""
+    board = board or LiveBoard(time.monotonic)
     commands = control if commands is None else commands
-    session = Session(board.open, for_screen=True, commands=commands)
-    app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder)
+    session = Session(open_port or board.open, for_screen=True, commands=commands)
+    app = (ControlApp if control else MonitorApp)(session, symbols, folder=folder, ended=ended)
 
     async def perform() -> None:
         async with app.run_test(size=size) as pilot:
@@ -178,6 +186,11 @@ def test_faster_and_slower() -> None:
         await screen.press(*["plus"] * 5)
         await screen.shows("70 % is the derate cap")
         assert max(screen.heard("run")) == (700,)
+        await screen.ask_speed()
+        await screen.press("6", "8", "enter")
+        await screen.shows("asked 68 %")
+        await screen.press("plus")
+        await screen.wait_for(lambda: screen.heard("run")[-2:] == [(680,), (700,)])
 
     play(body)
 
@@ -258,6 +271,17 @@ def test_quit_with_a_run_asks_and_stops(key: str, then: str) -> None:
     assert play(body).mode == "idle"
 
 
+def test_a_signal_to_end_is_no_question() -> None:
+    signals: list[str] = []
+
+    async def body(screen: Screen) -> None:
+        await screen.run()
+        signals.append("SIGTERM")
+        await screen.wait_for(lambda: not screen.app.is_running)
+
+    assert play(body, ended=lambda: bool(signals)).mode == "idle"
+
+
 # ---- keys that look ----------------------------------------------------------------------------
 def test_axis_and_trend() -> None:
     async def body(screen: Screen) -> None:
@@ -320,6 +344,27 @@ def test_read_only_has_no_key_that_commands() -> None:
     play(body, control=False, commands=True)
 
 
+def test_what_has_no_room_is_in_the_help() -> None:
+    async def body(screen: Screen) -> None:
+        screen.board.mode, screen.board.limit = "limiting", "vibration"
+        await screen.shows("LIMITING", "? for all")
+        news = " ".join(line.plain for line in screen.panel("news").lines)
+        assert "another host's run" not in news.lower()
+        await screen.press("question_mark")
+        await screen.wait_for(lambda: isinstance(screen.app.screen, Dialog))
+        dialog = screen.app.screen.query_one(".dialog")
+        assert "Another host's run." in str(dialog.query_one(Static).content)
+        await screen.wait_for(lambda: dialog.max_scroll_y > 0)
+        assert dialog.region.height <= 20
+        await screen.press("pagedown", "pagedown", "pagedown")
+        await screen.wait_for(lambda: dialog.scroll_y == dialog.max_scroll_y)
+        assert isinstance(screen.app.screen, Dialog)
+        await screen.press("x")
+        await screen.wait_for(lambda: not isinstance(screen.app.screen, Dialog))
+
+    play(body, size=(60, 20))
+
+
 # ---- sizes and symbols -------------------------------------------------------------------------
 @pytest.mark.parametrize("symbols", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @pytest.mark.parametrize(
@@ -354,10 +399,19 @@ def test_layout_by_size(size: tuple[int, int], beside: list[str], symbols: Symbo
 
 def test_a_terminal_that_changes_its_size() -> None:
     async def body(screen: Screen) -> None:
-        for size in ((200, 60), (50, 15), (80, 24)):
+        for size in ((60, 20), (200, 60), (50, 15), (80, 24), (120, 40)):
             await screen.pilot.resize_terminal(*size)
-            shows = "the screen needs" if size[0] < 60 else "Velocity RMS"
+            shows = "the screen needs" if size[0] < 60 else "? help"
             await screen.shows(shows)
+            # Every one of them at once, however seldom it changes by itself.
+            await screen.wait_for(lambda: all(fits(it) for it in shown(screen)))
+
+    def shown(screen: Screen) -> list[Panel]:
+        panels = screen.app.screen_stack[0].query(Panel)
+        return [it for it in panels if it.is_on_screen and it.size.area]
+
+    def fits(panel: Panel) -> bool:
+        return {line.cell_len for line in panel.lines} == {panel.size.width}
 
     play(body, size=(80, 24))
 
@@ -377,6 +431,33 @@ def test_an_unplug_and_a_replug() -> None:
         assert not screen.app.watch_board.report.owns_run
 
     play(body)
+
+
+def test_a_slow_line_that_carries_more_than_it_can() -> None:
+    async def body(screen: Screen) -> None:
+        await screen.shows("no waveform: the link carries 5.")
+        await screen.run()
+        screen.board.streams = True  # another host has asked for it
+        await screen.shows("The link is slow: what is shown may be")
+        await screen.wait_for(lambda: re.search(r"[1-9]\d* dropped", screen.text()))
+        await screen.press("t")
+        await screen.shows("10 min", "RUNNING")
+        asked_us = screen.board.time_us
+        await screen.press("s")
+        await screen.wait_for(lambda: screen.heard("stop"))
+        # Long before the answer can have come.
+        assert screen.board.commands("stop")[0] - asked_us < 2_000_000
+        await screen.shows("RUNNING", "stop is sent")
+        screen.board.streams = False
+        await screen.shows("IDLE", "stopped")
+
+    with ServedBoard(holds_bytes=4096) as served:
+        number = int(served.url.rpartition(":")[2])
+        line = ThrottledPort("127.0.0.1", number, 5760.0)
+        try:
+            play(body, board=served.board, open_port=lambda: open_port(line.url))
+        finally:
+            line.close()
 
 
 def test_losses_are_shown() -> None:

@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from live_board import LiveBoard
+from served_board import ServedBoard
+from stepped_session import Bench
 
+from wrench.bench.registry import Registration, RunningBench
 from wrench.errors import PortError
 from wrench.link import Frame
-from wrench.monitor.session import Answer, Connected, Item, LinkReport, Session, Told, Waiting
+from wrench.monitor.session import (
+    Answer,
+    Connected,
+    Told,
+    Waiting,
+    board_opener,
+)
 from wrench_firmware import wire
-
-
-class Clock:
-    """Time that passes when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class Bench:
-    """A session and its board, stepped in turns of 20 ms."""
-
-    def __init__(self, *, for_screen: bool = False, commands: bool = True) -> None:
-        self.clock = Clock()
-        self.board = LiveBoard(self.clock)
-        self.session = Session(
-            self.board.open, for_screen=for_screen, commands=commands, clock=self.clock
-        )
-        self.items: list[Item] = []
-        self.report = LinkReport()
-        self.looks = True
-
-    def turn(self) -> None:
-        """20 ms pass."""
-        self.clock.now_s += 0.02
-        self.session.turn(0.0)
-        if self.looks:
-            self.look()
-
-    def look(self) -> None:
-        """What a screen does."""
-        batch = self.session.take()
-        self.items += batch.items
-        self.report = batch.report
-
-    def pass_time(self, seconds: float) -> None:
-        """Turns for that long."""
-        for _ in range(round(seconds / 0.02)):
-            self.turn()
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        """Turns until it is so, for ten seconds at most."""
-        for _ in range(500):
-            if condition():
-                return
-            self.turn()
-        raise AssertionError("it has not come")
-
-    def answers(self, command: str) -> list[Answer]:
-        """What became of the user's commands of that name."""
-        return [it for it in self.items if isinstance(it, Answer) and it.command == command]
-
-    def frames(self, name: str) -> list[Frame]:
-        """Frames that came, of that name."""
-        return [it for it in self.items if isinstance(it, Frame) and it.name == name]
-
-    def told(self) -> list[str]:
-        """What the session has done by itself."""
-        return [it.text for it in self.items if isinstance(it, Told)]
 
 
 @pytest.fixture
 def bench() -> Bench:
     """A session that has just greeted its board."""
     made = Bench()
+    made.session.connect()
+    return made
+
+
+@pytest.fixture
+def slow() -> Bench:
+    """The same over a line that can become slow."""
+    made = Bench(slow=True)
     made.session.connect()
     return made
 
@@ -157,8 +110,10 @@ def test_a_stop_is_sent_again_until_it_is_answered(bench: Bench) -> None:
     bench.session.stop()
     bench.pass_time(1.0)
     assert len(bench.board.commands("stop")) >= 3
+    assert not bench.answers("stop")
     bench.board.deaf = False
     bench.wait_for(lambda: bench.answers("stop"))
+    assert bench.answers("stop") == [Answer("stop", ())]
     count = len(bench.board.commands("stop"))
     bench.pass_time(1.0)
     assert len(bench.board.commands("stop")) == count
@@ -296,6 +251,9 @@ def test_an_unplug_is_waited_for(bench: Bench) -> None:
         "memory has gone (the board was unplugged); try again",
         "there is no board; plug it in",
     ]
+    own = Told("the link is lost: the board stops the run that this monitor owned")
+    # What the black box tells later of that time comes after both.
+    assert bench.items.index(own) < bench.items.index(Waiting(waits[0]))
     bench.session.run(500)
     bench.pass_time(0.1)
     assert bench.answers("run")[-1].refusal == "the board is not there"
@@ -328,11 +286,123 @@ def test_a_board_that_starts_anew_is_greeted_again(bench: Bench) -> None:
     assert again.again
 
 
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("named", [True, False])
+def test_a_board_that_has_come_back_at_another_place_is_found(named: bool) -> None:
+    def plugged_in(place: int, link: str) -> Registration:
+        return Registration(RunningBench(place, "A board", "a.toml", "socket://x:1", link, 2))
+
+    with ServedBoard() as served:
+        first = plugged_in(1, served.url)
+        open_port = board_opener(served.url if named else None)
+        open_port().close()
+        first.withdraw()
+        if not named:
+            with pytest.raises(PortError, match="A board shows no port"):
+                open_port()
+        second = plugged_in(2, served.url)
+        open_port().close()
+        second.withdraw()
+        with ServedBoard() as renamed:
+            third = plugged_in(2, renamed.url)
+            again = open_port()
+            assert again.port == renamed.url
+            again.close()
+            third.withdraw()
+
+
 def test_the_first_connection_fails_loudly() -> None:
     bench = Bench()
     bench.board.plugged = False
     with pytest.raises(PortError, match="plug it in"):
         bench.session.connect()
+
+
+# ---- a slow link ---------------------------------------------------------------------------------
+def test_what_comes_late_is_known_to_be_old(slow: Bench) -> None:
+    slow.pass_time(3.0)
+    assert age_s(slow) < 0.5
+    grow_late(slow, 8.0)
+    slow.pass_time(9.0)  # what is asked now and then has felt it
+    for _ in range(20):
+        slow.pass_time(0.5)
+        newest_s = slow.frames("status")[-1].time_us / 1e6
+        assert age_s(slow) > slow.board.time_us / 1e6 - newest_s - 0.1
+        assert age_s(slow) < 11.0
+    slow.line.late_s = 0.0
+    slow.pass_time(12.0)
+    assert age_s(slow) < 0.5
+
+
+def age_s(slow: Bench) -> float:
+    """How old the newest frame is, at most."""
+    assert slow.report.frame_age_s is not None
+    return slow.report.frame_age_s
+
+
+def test_a_stop_over_a_slow_link_goes_out_at_once(slow: Bench) -> None:
+    slow.session.run(450)
+    slow.wait_for(lambda: slow.answers("run"))
+    grow_late(slow, 4.0)
+    assert slow.board.mode == "running"
+    slow.session.stop()
+    slow.turn()
+    assert slow.board.mode == "idle"
+    slow.pass_time(6.0)
+    assert [it.refusal for it in slow.answers("stop")][-1] == ""
+    count = len(slow.board.commands("stop"))
+    slow.pass_time(1.0)
+    assert len(slow.board.commands("stop")) == count
+
+
+def test_an_answer_that_does_not_come_makes_what_is_shown_old(slow: Bench) -> None:
+    slow.pass_time(3.0)
+    slow.board.deaf = True  # its statuses come as ever
+    slow.pass_time(6.0)
+    assert age_s(slow) > 4.0
+
+
+def test_a_run_whose_answer_is_lost_is_followed_all_the_same(slow: Bench) -> None:
+    answer = slow.board.answer
+
+    def lose(name: str, sequence: int) -> None:
+        answer(name, sequence)
+        if name == "run":
+            slow.board._outbox.clear()
+
+    slow.board.answer = lose
+    slow.session.run(450)
+    slow.pass_time(4.0)
+    assert slow.answers("run") == [
+        Answer("run", (450,), "the board's answer was lost", unknown=True)
+    ]
+    assert slow.report.owns_run
+    slow.board.mode, slow.board.command_permille = "idle", 0
+    slow.pass_time(0.3)
+    assert not slow.report.owns_run
+
+
+def test_a_run_over_a_slow_link_is_not_taken_for_ended(slow: Bench) -> None:
+    slow.pass_time(0.5)
+    grow_late(slow, 4.0)
+    slow.session.run(450)
+    slow.pass_time(3.5)
+    assert slow.answers("run")[-1].refusal == "the board has not answered for 3 s"
+    slow.pass_time(4.0)  # and the board's words from before the run have come
+    assert slow.answers("run")[-1].refusal == ""
+    assert slow.report.owns_run
+    assert slow.told() == []
+    assert slow.frames("status")[-1]["mode"] == "running"
+    slow.board.mode, slow.board.command_permille = "idle", 0
+    slow.pass_time(5.0)
+    assert slow.told() == ["the run was ended at the board, or by another host"]
+
+
+def grow_late(slow: Bench, late_s: float) -> None:
+    """The link gets slower and slower, and is never silent."""
+    while slow.line.late_s < late_s:
+        slow.line.late_s += 0.01
+        slow.turn()
 
 
 # ---- losses and the queue --------------------------------------------------------------------

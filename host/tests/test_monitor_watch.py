@@ -11,7 +11,7 @@ import pytest
 from demo_run import frame, status, window
 
 from wrench.link import Frame
-from wrench.monitor import panels
+from wrench.monitor import panels, styles
 from wrench.monitor.happenings import happening
 from wrench.monitor.panels import View
 from wrench.monitor.session import Answer, Batch, Connected, Item, LinkReport, Told, Waiting
@@ -36,6 +36,7 @@ DRAWN = {
     "link_line": panels.link_line,
     "events": panels.events,
     "small": panels.small,
+    "keys": panels.keys,
 }
 SETTLED = 1 << wire.FLAGS.index("window settled")
 UP = LinkReport(connected=True, latency_s=0.02, frame_age_s=0.03, bytes_per_s=25_000.0)
@@ -111,6 +112,13 @@ def event(time_s: float, code: str, detail: int = 0, value: int = 0) -> Frame:
     return frame("event", time_s, code=code, detail=detail, value=value)
 
 
+def block(time_s: float, first: int) -> Frame:
+    """A waveform frame of 32 samples."""
+    told = frame("waveform", time_s, first_sample=first, samples=32, scale_ug=4000)
+    tail = b"".join(struct.pack("<3h", n, -n, 250) for n in range(32))
+    return Frame("waveform", told.values, told.time_us, 0, 0, 0, tail)
+
+
 # ---- sizes -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("symbols", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @pytest.mark.parametrize("framed", [True, False])
@@ -174,6 +182,15 @@ def test_whose_run_it_is(scene: Scene) -> None:
     assert "stops when the monitor ends" in panels.owner(scene.watch)
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_how_to_stop_and_to_quit_is_in_sight_at_every_width(scene: Scene, width: int) -> None:
+    shown = scene.text("keys", width, 1)
+    for key in (" s stop", " r run", " +-", " x", " c", " a", " t", " p", " ? help", " q quit"):
+        assert key in shown
+    assert ("+- speed" in shown) == (width >= 80)
+    assert " s stop" not in scene.text("keys", width, 1, control=False)
+
+
 # ---- trends and readings ---------------------------------------------------------------------
 def test_trends_have_their_levels_by_name(scene: Scene) -> None:
     shown = scene.text("velocity", 100, 14)
@@ -212,6 +229,31 @@ def test_readings_have_units_and_what_is_not_measured_a_dash(scene: Scene) -> No
     assert "no tacho" in bare.text("speed", 100, 4)
 
 
+@pytest.mark.parametrize(
+    ("current_ma", "style"),
+    [
+        (1_800, styles.TITLE),
+        (2_600, styles.WATCH),
+        (3_200, styles.LIMITED),
+        (4_000, styles.BAD),
+    ],
+)
+def test_a_reading_has_the_colour_of_the_level_that_it_has_reached(
+    scene: Scene, current_ma: int, style: str
+) -> None:
+    values = dict(status(40.0, "running", "none", 700).values) | {"current_ma": current_ma}
+    scene.take(frame("status", 40.0, **values))
+    line = panels.readings(scene.watch, View(UNICODE), 60, 14)[1]
+    at = line.plain.index(f"{current_ma / 1000:.2f} A")
+    assert style in [str(span.style) for span in line.spans if span.start <= at < span.end]
+
+
+def test_the_trends_forget_what_is_older_than_an_hour(scene: Scene) -> None:
+    scene.take(status(4000.0, "idle", "none", 0, flags=SETTLED), window(4000.0, 300))
+    assert list(scene.watch.velocity) == [(4000.0, 0.3)]
+    assert [at for at, _ in scene.watch.histories["supply"]] == [4000.0]
+
+
 def test_each_of_several_supplies_is_shown(scene: Scene) -> None:
     values = dict(status(40.0, "running", "none", 700).values)
     values |= {"supply_1_mv": 12_010, "supply_2_mv": 12_630, "supply_3_mv": None}
@@ -243,6 +285,46 @@ def test_losses_are_in_sight_at_every_width(scene: Scene) -> None:
         assert words in panel
     assert "25.0 kB/s" in wide
     assert "latency 20 ms" in wide
+
+
+@pytest.mark.parametrize(
+    ("losses", "row"),
+    [
+        (Losses(samples=7), "samples lost"),
+        (Losses(missing=7), "frames missing"),
+        (Losses(broken=7), "frames bad"),
+        (Losses(frames=7), "dropped by the board"),
+    ],
+)
+def test_each_kind_of_loss_is_red_by_itself(scene: Scene, losses: Losses, row: str) -> None:
+    for lost, count, style in ((Losses(), 0, styles.GOOD), (losses, 7, styles.BAD)):
+        scene.take(losses=lost)
+        (line,) = panels.link_line(scene.watch, View(UNICODE), 120, 1)
+        found = [str(it.style) for it in line.spans if line.plain[it.start : it.end].strip()]
+        assert found[-1] == style
+        (told,) = [it for it in scene.text("link", 46, 16).splitlines() if row in it]
+        assert f" {count} " in told
+
+
+def test_what_is_missing_of_the_waveform_is_said_until_the_end(scene: Scene) -> None:
+    scene.take(block(31.00, 0), block(31.01, 32), waveform_on=True)
+    assert "missing" not in scene.text("waveform", 60, 8)
+    scene.take(block(31.05, 160))
+    assert "96 missing" in scene.text("waveform", 60, 8)
+    assert "96 samples" in scene.text("link", 46, 16)
+    # A stretch for which it was not asked is not missing.
+    scene.take(waveform_on=False)
+    scene.take(block(33.0, 6400), waveform_on=True)
+    assert "96 missing" in scene.text("waveform", 60, 8)
+    scene.connect(5, again=True)
+    assert "96 samples" in scene.text("link", 46, 16)
+
+
+def test_what_is_old_is_said_to_be(scene: Scene) -> None:
+    scene.take(frame_age_s=0.3)
+    assert "old" not in scene.text("news", 100, 3)
+    scene.take(frame_age_s=4.2, latency_s=4.0)
+    assert "what is shown may be 4 s old" in scene.text("news", 100, 3)
 
 
 def test_without_a_link_nothing_looks_live(scene: Scene) -> None:
@@ -309,6 +391,7 @@ def test_another_boot_forgets_readings_and_keeps_events(scene: Scene) -> None:
     scene.connect(5, again=True)
     assert not scene.watch.velocity
     assert scene.watch.status is None
+    assert not scene.watch.levels
     assert scene.events() == [
         "run towards 70 %, over the link",
         "the board is there again; it has started anew, boot 5",
@@ -318,6 +401,8 @@ def test_another_boot_forgets_readings_and_keeps_events(scene: Scene) -> None:
 def test_answers_are_said_for_a_while(scene: Scene) -> None:
     scene.take(Answer("run", (450,), "tripped: reset first"))
     assert "the board did not run: tripped: reset first" in scene.text("news", 100, 3)
+    scene.take(Answer("run", (450,), "the link was lost", unknown=True))
+    assert scene.text("news", 100, 3).startswith(" run: the link was lost")
     scene.take(Answer("stop", ()))
     assert scene.text("news", 100, 3).startswith(" stopped")
     scene.now_s += 20.0

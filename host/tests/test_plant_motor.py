@@ -14,8 +14,8 @@ from test_plant_harness import QUIET, run
 from wrench.bench.plant import Drive, MachineParameters, Plant
 from wrench.bench.plant.load import LoadParameters
 from wrench.bench.plant.motor import Motor, MotorParameters
-from wrench.bench.plant.scenarios import SCENARIOS
 from wrench.bench.plant.thermal import ThermalNode, ThermalParameters
+from wrench.bench.scenarios import SCENARIOS
 
 MACHINE = MachineParameters()
 RAD_S = 2.0 * math.pi / 60.0

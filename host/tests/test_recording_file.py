@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zstandard
 from board_stream import BLOCK, SCALE_UG, TRUE_HZ, Stream, counts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcap.data_stream import ReadDataStream
+from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.records import Chunk, Message, MessageIndex
 from mcap.stream_reader import StreamReader, breakup_chunk
@@ -156,6 +158,32 @@ def test_every_sample_is_a_message_of_its_own_in_g(tmp_path: Path) -> None:
         np.testing.assert_allclose(counts, counts_of(number), atol=1e-3)
 
 
+def test_every_index_leads_to_its_message(tmp_path: Path) -> None:
+    """Foxglove reads by the index; the reader of the MCAP library in Python does not."""
+    recorded(tmp_path / "run.mcap", Stream(3.0))
+    data = (tmp_path / "run.mcap").read_bytes()
+    seen = 0
+    with (tmp_path / "run.mcap").open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    for it in summary.chunk_indexes:
+        begin, end = it.chunk_start_offset, it.chunk_start_offset + it.chunk_length
+        chunk = Chunk.read(ReadDataStream(io.BytesIO(data[begin + 9 : end])))
+        records = zstandard.ZstdDecompressor().decompress(chunk.data, chunk.uncompressed_size)
+        for channel_id, offset in it.message_index_offsets.items():
+            index = MessageIndex.read(ReadDataStream(io.BytesIO(data[offset + 9 :])))
+            assert index.channel_id == channel_id
+            for log_time, at in index.records:
+                length = int.from_bytes(records[at + 1 : at + 9], "little")
+                stream = ReadDataStream(io.BytesIO(records[at + 9 : at + 9 + length]))
+                message = Message.read(stream, length)
+                assert records[at] == Opcode.MESSAGE
+                assert (message.channel_id, message.log_time) == (channel_id, log_time)
+                seen += 1
+    assert summary.statistics is not None
+    assert seen == summary.statistics.message_count
+
+
 def test_one_affine_map_leads_from_device_time_to_wall_time(tmp_path: Path) -> None:
     stream = Stream(3.0)
     recorded(tmp_path / "run.mcap", stream)
@@ -197,6 +225,7 @@ def test_losses_are_told_every_second(tmp_path: Path) -> None:
         losses = recording.losses()
     assert list(losses["frames_dropped_by_board"])[-1] == 2
     assert list(losses["samples_lost"])[-1] == 64
+    assert len(losses) == 7
     assert np.diff(losses.time_s[:-1]) == pytest.approx(1.0, abs=0.1)
 
 
@@ -279,6 +308,38 @@ def test_all_but_the_last_second_is_on_the_disk_at_any_time(tmp_path: Path) -> N
                 blocks = recording.blocks()
                 assert now_s - blocks["device_time_us"][-1] / 1e6 < 1.0
     recorder.close()
+
+
+def test_every_record_is_synced_to_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    recorder = recorded(tmp_path / "run.mcap", Stream(3.0))
+    ends = {end for _, end in _indexed(recorder.path)}
+    assert len(ends) > 3
+    assert ends <= set(synced)
+    assert synced[-1] == recorder.size == recorder.path.stat().st_size
+
+
+def _indexed(path: Path) -> list[tuple[int, int]]:
+    """Where each chunk begins, and where its indexes end."""
+    with path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    return [
+        (
+            it.chunk_start_offset,
+            it.chunk_start_offset + it.chunk_length + it.message_index_length,
+        )
+        for it in summary.chunk_indexes
+    ]
 
 
 def test_what_is_being_recorded_is_nobody_else_s(tmp_path: Path) -> None:

@@ -98,6 +98,13 @@ def test_a_range_is_that_part_of_the_whole(
     np.testing.assert_array_equal(part.acceleration_g, all_.acceleration_g[begin:stop])
 
 
+def test_a_range_ends_before_the_sample_at_its_end(tmp_path: Path) -> None:
+    with opened(tmp_path / "run.mcap", Stream(1.0)) as recording:
+        time_s = recording.waveform().time_s
+        part = recording.waveform(float(time_s[100]), float(time_s[200]))
+    np.testing.assert_array_equal(part.time_s, time_s[100:200])
+
+
 def test_a_range_outside_is_empty(tmp_path: Path) -> None:
     with opened(tmp_path / "run.mcap", Stream(1.0)) as recording:
         waveform = recording.waveform(5.0, 6.0)
@@ -146,7 +153,8 @@ def test_frames_that_the_board_dropped_are_a_gap_of_known_length(tmp_path: Path)
         waveform.acceleration_g, np.array([counts_of(n) for n in numbers]) * 3906e-6, rtol=1e-6
     )
     assert [it.missing_samples for it in gaps] == [3 * BLOCK]
-    assert gaps[0].start_s == pytest.approx(gap.start_s, abs=0.003)
+    assert gaps[0].start_s == pytest.approx(gap.start_s, abs=5e-4)
+    assert gaps[0].end_s == pytest.approx(gap.end_s, abs=5e-4)
 
 
 def test_samples_that_the_sensor_lost_are_estimated_by_the_time_that_passed(tmp_path: Path) -> None:
@@ -158,6 +166,31 @@ def test_samples_that_the_sensor_lost_are_estimated_by_the_time_that_passed(tmp_
     assert gap.why == "samples lost"
     assert gap.missing_samples == pytest.approx(500, abs=8)
     assert abs(rate - TRUE_HZ) < 5 * sd  # the gap does not spoil it
+
+
+def test_a_gap_is_as_long_however_late_the_board_told_of_it(tmp_path: Path) -> None:
+    stream = Stream(4.0, overflows={200: 500, 320: 200}, held=(192, 207))
+    with opened(tmp_path / "run.mcap", stream) as recording:
+        by_blocks, by_samples = recording.gaps(), recording.waveform().gaps
+    lost = list(stream.overflows.items())
+    before = 0
+    for (block, samples), *told in zip(lost, by_blocks, by_samples, strict=True):
+        start_s = (block * BLOCK + before) / TRUE_HZ
+        before += samples
+        # The samples were placed while they came, without knowing what would come later.
+        for gap, near_s in zip(told, (1e-3, 4e-3), strict=True):
+            assert gap.why == "samples lost"
+            assert gap.missing_samples == pytest.approx(samples, abs=8)
+            assert gap.start_s == pytest.approx(start_s, abs=near_s)
+            assert gap.end_s == pytest.approx(start_s + (samples + 1) / TRUE_HZ, abs=near_s)
+
+
+def test_where_frames_were_lost_the_samples_went_on_as_before(tmp_path: Path) -> None:
+    # All that comes behind the lost frame is late.
+    stream = Stream(2.2, dropped=frozenset({150}), held=(151, 220))
+    with opened(tmp_path / "run.mcap", stream) as recording:
+        (gap,) = recording.gaps()
+    assert gap.end_s - gap.start_s == pytest.approx((BLOCK + 1) / TRUE_HZ, abs=2e-3)
 
 
 @pytest.mark.parametrize("gap", [{"overflows": {1: 500}}, {"dropped": frozenset({1})}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ import pytest
 from board_stream import BLOCK, ReplayServer, Stream, counts_of
 from click.testing import CliRunner, Result
 from scripted_board import ScriptedBoard
-from test_recording_file import read_strictly, recorded
+from test_recording_file import chunks_of, read_strictly, recorded
 
 from wrench.boards import Board
 from wrench.cli import main, wrench
-from wrench.errors import LinkError, RecordingError
-from wrench.link import Link
+from wrench.errors import DamagedError, LinkError, RecordingError
+from wrench.link import Decoder, Link
 from wrench.recording import Recording
+from wrench.recording.recorder import Recorder
 from wrench.recording.session import Progress, Session
 from wrench_firmware import wire
 
@@ -228,8 +229,8 @@ def test_info_and_recover_of_a_file_that_was_cut(tmp_path: Path) -> None:
     path = tmp_path / "run.mcap"
     recorded(path, Stream(3.0))
     path.write_bytes(path.read_bytes()[:100_000])
-    assert "damaged: its writing was cut short" in invoke("info", path).output
-    assert "is whole: " in invoke("recover", path).output
+    assert "damaged    its writing was cut short" in invoke("info", path).output
+    assert "is whole: 2 chunks; " in invoke("recover", path).output
     assert "damaged" not in invoke("info", path).output
     assert "whole already" in invoke("recover", path).output
 
@@ -251,7 +252,6 @@ def test_export_names_its_file_after_the_recording(tmp_path: Path) -> None:
         (["info", "nothing.mcap"], "there is no"),
         (["export", "text.mcap", "--to", "csv"], "is no recording"),
         (["recover", "text.mcap"], "is no recording"),
-        (["export", "run.mcap", "--to", "wav", "--what", "status"], "csv or parquet"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -271,3 +271,98 @@ def test_what_cannot_be_done_is_one_sentence(
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["export", "run.mcap", "--to", "wav", "--what", "status"], "to csv or parquet"),
+        (["export", "run.mcap", "--to", "csv", "--from", "2s", "--until", "1s"], "a later time"),
+        (["export", "run.mcap", "--to", "mp3"], "'mp3' is not one of"),
+    ],
+)
+def test_what_is_not_meant_is_refused_before_anything_is_read(
+    arguments: list[str], sentence: str
+) -> None:
+    done = invoke(*arguments)
+    assert done.exit_code == 2
+    assert sentence in done.output
+
+
+def cut_short(path: Path) -> str:
+    path.write_bytes(path.read_bytes()[:100_000])
+    return "its writing was cut short"
+
+
+def damaged_inside(path: Path) -> str:
+    begin, end, _ = chunks_of(path)[1]
+    content = bytearray(path.read_bytes())
+    content[(begin + end) // 2] ^= 0xFF
+    path.write_bytes(content)
+    return "s on are damaged"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "damage"),
+    [
+        ("info run.mcap", cut_short),
+        ("info run.mcap", damaged_inside),
+        ("info run.mcap --json", cut_short),
+        ("info run.mcap --json", damaged_inside),
+        ("export run.mcap --to csv -o made", cut_short),
+        ("export run.mcap --to csv -o made --json", damaged_inside),
+        ("report run.mcap -o made.png", damaged_inside),
+        ("report run.mcap -o made.png --json", cut_short),
+    ],
+)
+def test_what_is_left_of_a_damaged_recording_is_given_and_the_rest_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+    damage: Callable[[Path], str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorded(Path("run.mcap"), Stream(4.0))
+    sentence = damage(Path("run.mcap"))
+    monkeypatch.setattr("sys.argv", ["wrench", *arguments.split()])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == DamagedError.exit_code == 12
+    told, error = capsys.readouterr()
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert told
+    if "--json" in arguments:
+        assert sentence in json.dumps(json.loads(told))
+    if "made" in arguments:
+        (made,) = tmp_path.glob("made*")
+        assert made.stat().st_size > 10_000
+
+
+def test_what_is_still_being_recorded_is_not_called_damaged(tmp_path: Path) -> None:
+    stream = Stream(2.0)
+    recorder = Recorder(tmp_path / "run.mcap", stream.greeting())
+    decoder = Decoder()
+    for frame in decoder.feed(stream.bytes()):
+        recorder.take(frame, decoder)
+    recorder._seal(final=False)
+    recorder.wait()
+    done = invoke("info", recorder.path)
+    assert done.exit_code == 0, done.output
+    assert "and goes on" in done.output
+    assert json.loads(invoke("info", recorder.path, "--json").output)["problems"] == []
+    recorder.close()
+    assert "and goes on" not in invoke("info", recorder.path).output
+
+
+def test_one_of_a_thing_is_not_many(tmp_path: Path) -> None:
+    path = tmp_path / "run.mcap"
+    recorded(path, Stream(2.0, dropped=frozenset({100})))
+    assert "rows, 1 gap, " in invoke("export", path, "--to", "csv").output
+    _, end, _ = chunks_of(path)[1]
+    path.write_bytes(path.read_bytes()[:end])
+    assert "2 chunks" in invoke("recover", path).output
+    recorded(path, Stream(2.0), overwrite=True)
+    path.write_bytes(path.read_bytes()[: chunks_of(path)[0][1] + 1])
+    assert invoke("recover", path).output.endswith("is whole: 1 chunk; 1 byte at its end cut off\n")

@@ -50,6 +50,7 @@ def test_a_report_of_somebody_else_s_recording(here: Path) -> None:
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["report"] == "inner.html"
+    assert sorted(path.name for path in here.iterdir()) == ["inner.html", "inner.npz"]
     assert told["bytes"] == Path("inner.html").stat().st_size
     assert told["stretch"]["speed_from"] == "constant, as the file tells it"
     readings = {one["mark"]: one for one in told["envelope"]["readings"]}
@@ -97,7 +98,6 @@ def test_a_poor_recording_is_reported_for_what_it_is(here: Path, make, says: str
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["good.npz", "-o", "report.docx"], "end it in one of .html, .pdf, .png"),
         (["good.npz", "-o", "nowhere/report.html"], "make it, or name another"),
         (["good.npz", "--from", "9"], "choose an earlier time"),
         (["good.npz", "--axis", "q"], "choose one of: x"),
@@ -106,6 +106,7 @@ def test_a_poor_recording_is_reported_for_what_it_is(here: Path, make, says: str
         (["."], "name a recording in it"),
         (["rateless.npz"], "pass it as fs (--fs)"),
         (["garbage.npz"], "fetch it again"),
+        (["README.md"], "give one of .mcap, .npz, .mat, .wav, .csv, .txt"),
         (["garbage.mcap"], "give a file that `wrench record` has made"),
         (["empty.mcap"], "record again"),
         (["damaged.mcap"], "damaged.mcap was cut before anything was recorded"),
@@ -124,6 +125,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_behind(
     for name in ("garbage.npz", "garbage.mcap"):
         Path(name).write_bytes(b"none of the kinds" * 99)
     Path("empty.mcap").touch()
+    Path("README.md").write_text("some text")
     before = {path.name for path in here.iterdir()}
     result = typed("report", *arguments)
     assert isinstance(result.exception, (ReportError, RecordingError)), result.exception
@@ -133,12 +135,21 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--rpm", "nan"], ["--fs", "inf"], ["--bearing", "9,50,30"], ["--band", "9-3"]]
+    "wrong",
+    [
+        ["--rpm", "nan"],
+        ["--fs", "inf"],
+        ["--bearing", "9,50,30"],
+        ["--band", "9-3"],
+        ["-o", "report.docx"],
+        ["--from", "2 s", "--to", "2 s"],
+    ],
 )
 def test_values_that_cannot_be_are_refused(here: Path, wrong: list[str]) -> None:
     result = typed("report", saved("good.npz", sine(50.0, 1.0)), *wrong)
     assert result.exit_code == 2
     assert wrong[1] in result.output
+    assert [path.name for path in here.iterdir()] == ["good.npz"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(
@@ -195,6 +206,8 @@ def test_the_window_follows_what_is_marked() -> None:
         viewer.next_axis()
         assert viewer.now.axis == "y"
         assert viewer.now.stretch.start_s == 4.5
+        viewer.choose(4.0, 7.0)  # of the axis that is looked at
+        assert viewer.now.axis == "y"
         viewer.choose(1.0, 1.001)  # too little for anything: said, and no end of it
         assert any(
             "too short" in it.get_text() for sub in viewer.figure.subfigs for it in sub.texts

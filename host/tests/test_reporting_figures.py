@@ -18,12 +18,12 @@ from matplotlib.transforms import Bbox
 from wrench.analysis.analyse import analyse
 from wrench.analysis.load import load
 from wrench.analysis.result import Analysis
-from wrench.reporting import figures, onepage, style
+from wrench.reporting import figures, onepage, pdf, style
 from wrench.reporting.compose import compose
 
 _TOUCHING_PX = 1.0
 _APART_PX = 1.5
-_UNIT = re.compile(r"(, (g|g RMS|mm/s|mm/s RMS|s|min|h|Hz|rpm|A|V|°C)|multiples of .*)(\n.*)?$")
+_UNIT = re.compile(r"(, (g|g RMS|mm/s|mm/s RMS|s|min|h|Hz|rpm|A|V|°C)|multiples of .*)( \(.*\))?$")
 _PURE = ("crest factor", "kurtosis")
 
 
@@ -91,7 +91,20 @@ def test_every_figure_is_legible(
     assert_legible(figure, found)
     labels = [ax.get_ylabel() for ax in figure.axes] + [ax.get_xlabel() for ax in figure.axes]
     for label in filter(None, labels):
-        assert label.replace("\n", " ").startswith(_PURE) or _UNIT.search(label), label
+        line = label.replace("\n", " ")
+        assert line.startswith(_PURE) or _UNIT.search(line), label
+
+
+@pytest.mark.parametrize("name", ["vibration", "velocity"])
+def test_a_figure_is_legible_where_a_page_leaves_it_the_least(
+    name: str, drill: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = next(kind for kind in figures.FIGURES if kind.name == name)
+    with style.styled():
+        least_in = pdf.LEAST * kind.height_in(drill)
+        figure = Figure(figsize=(style.WIDTH_IN, least_in), layout="constrained")
+        kind.draw(figure, drill)
+        assert_legible(figure, drawn(figure, monkeypatch))
 
 
 @pytest.mark.parametrize("which", ["drill", "bare"])

@@ -22,6 +22,8 @@ RPM = 1800.0
 SETTLED_S = 1.5
 """The board's filters have settled then."""
 RUN_S, TRIP_S = 1.0, 11.0
+ALARM_S = 9.0
+"""An alarm of vibration stands from then on."""
 CARRIER_HZ = 1000.0
 VELOCITY_MM_S = {"x": 0.9, "y": 1.3, "z": 0.4}
 CELSIUS = 45.25
@@ -82,13 +84,21 @@ def record(path: Path, *, lost_blocks: frozenset[int] = frozenset(), waveform: b
     return path
 
 
+def _mode(time_s: float, rpm: float) -> str:
+    if time_s > TRIP_S:
+        return "tripped"
+    return "running" if rpm > 0.0 else "idle"
+
+
 def _frames(waveform: bool) -> list[tuple[float, str, dict[str, Any]]]:
     settled = 1 << wire.FLAGS.index("window settled")
     frames: list[tuple[float, str, dict[str, Any]]] = []
     for time_s in np.arange(0.0, SECONDS, 0.08):
         rpm = float(rpm_at(np.array(time_s)))
         values = {
-            "mode": wire.MODES.index("running" if rpm > 0.0 else "idle"),
+            "mode": wire.MODES.index(_mode(time_s, rpm)),
+            "fault": wire.FAULTS.index("vibration") if time_s > TRIP_S else 0,
+            "alarms": 1 << wire.FAULTS.index("vibration") if time_s > ALARM_S else 0,
             "flags": settled if time_s >= SETTLED_S else 0,
             "speed_rpm": round(rpm),
             "speed_command_permille": round(1000.0 * rpm / BOARD.motor.rated_speed_rpm),
@@ -109,6 +119,8 @@ def _frames(waveform: bool) -> list[tuple[float, str, dict[str, Any]]]:
     for name, at_s in {"ramp": 1.01, "operator": 2.0, "ramp ": 2.3, "vibration": 10.2}.items():
         limit = {"code": event("limit"), "detail": wire.LIMITS.index(name.strip()), "value": 600}
         frames.append((at_s, "event", limit))
+    alarm = {"code": event("alarm"), "detail": trip, "value": 1300}
+    frames.append((ALARM_S, "event", alarm))
     frames.append((TRIP_S, "event", {"code": event("trip"), "detail": trip, "value": 4600}))
     if waveform:
         counts = np.round(acceleration_g() * 1e6 / _SCALE_UG).astype("<i2")

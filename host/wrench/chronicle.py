@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from wrench.blackbox import Event
 from wrench.levels import WATCHED
-from wrench.units import unit_of
+from wrench.units import counted, unit_of
 from wrench_firmware import wire
+
+
+def told(events: Iterable[Event]) -> Iterator[str]:
+    """What each event of a log says, which is in order of time: as `described`, and besides whether
+    a run began or its speed was changed, where the events before it tell, and for how many alike it
+    stands."""
+    boot, turning = -1, None
+    blurred_us = 0  # until then, an event that stands for several may hide others
+    for event in events:
+        if event.boot != boot:
+            boot, turning, blurred_us = event.boot, None, 0
+        text = described(event.name, event.detail, event.value)
+        if event.name == "run":
+            text = _run(event.detail, event.value, turning if event.count == 1 else None)
+        if event.count > 1 and event.name not in _NEVER_ALIKE:
+            text += f"; the first of {event.count} within {max(1, round(event.span_us / 1e6))} s"
+        yield text
+        if event.name in _ENDS_OR_BEGINS:
+            if event.count > 1:
+                blurred_us = max(blurred_us, event.time_us + event.span_us)
+            known = event.time_us >= blurred_us and event.name != "events lost"
+            turning = event.name == "run" if known else None
 
 
 def described(name: str, detail: int, value: int | None) -> str:
@@ -18,8 +43,8 @@ def _boot(detail: int, value: int) -> str:
     return f"boot {value}, by {_named(wire.RESET_CAUSES, detail)}"
 
 
-def _run(detail: int, value: int) -> str:
-    return f"run towards {value / 10:g} %, {_who(detail)}"
+def _run(detail: int, value: int, turning: bool | None = None) -> str:
+    return f"{_COMMANDED[turning]} {value / 10:g} %, {_who(detail)}"
 
 
 def _limit(detail: int, value: int) -> str:
@@ -59,6 +84,10 @@ def _self_test(detail: int, value: int) -> str:
     return f"self-test failed: {_named(wire.FAULTS, detail)}" if detail else "self-test passed"
 
 
+_COMMANDED = {None: "run towards", False: "start towards", True: "speed changed to"}
+_ENDS_OR_BEGINS = ("boot", "run", "stop", "trip", "maintenance", "events lost")
+_NEVER_ALIKE = ("wall time",)  # its count is another number
+
 _ABOUT = {
     "boot": _boot,
     "run": _run,
@@ -76,8 +105,8 @@ _ABOUT = {
     "new bearing": lambda detail, value: f"new bearing, number {value}",
     "wall time": lambda detail, value: "wall time set",
     "self-test": _self_test,
-    "samples lost": lambda detail, value: f"{value} samples lost",
-    "events lost": lambda detail, value: f"{value} events lost",
+    "samples lost": lambda detail, value: f"{counted(value, 'sample')} lost",
+    "events lost": lambda detail, value: f"{counted(value, 'event')} lost",
     "exception": lambda detail, value: "the firmware met an exception",
 }
 

@@ -12,6 +12,7 @@
     ├── FlashError              8   installing the firmware failed
     ├── RunEndedError           9   a run ended otherwise than its owner asked
     ├── RecordingError         10   a recording cannot be written, read or exported
+    │   └── DamagedError       12   a recording was read, but not all of it
     └── ReportError            11   a report cannot be made or written
 
 Every message is one sentence that ends with what to type or do next.
@@ -19,6 +20,12 @@ The command line prints it alone, without a traceback, and exits with the code; 
 done, with 2 also where it was called in a way that it does not understand, and with 130 where it
 was interrupted.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_PROBLEMS_TOLD = 3
 
 
 class WrenchError(Exception):
@@ -84,6 +91,23 @@ class RecordingError(WrenchError):
     """A recording cannot be written, read, mended or exported."""
 
     exit_code = 10
+
+
+class DamagedError(RecordingError):
+    """A recording was cut short or is damaged: what is there has been shown or written, and this
+    tells what is not."""
+
+    exit_code = 12
+
+
+def damaged(name: object, problems: Sequence[str]) -> DamagedError:
+    """What to tell of a recording with these problems, once all else of it has been told."""
+    shown = "; ".join(problems[:_PROBLEMS_TOLD])
+    more = len(problems) - _PROBLEMS_TOLD
+    and_more = f"; and {more} more" if more > 0 else ""
+    return DamagedError(
+        f"{name} is not whole: {shown}{and_more}; `wrench recover` keeps what can be read"
+    )
 
 
 class ReportError(WrenchError):

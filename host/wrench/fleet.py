@@ -37,7 +37,7 @@ class Attached:
     `state` is "operating", "console" (maintenance, or no firmware), "BOOTSEL", "silent" (ports that
     do not answer), "in use" or "no ports". Hashes are 32 bits; what is not known is None.
     `to_do` is empty for a board that operates with what this wrench would install, else it says in
-    a sentence what to do.
+    a sentence what to do. `runs_firmware` says whether the firmware can run on its MicroPython.
     """
 
     ports: BoardPorts
@@ -48,6 +48,7 @@ class Attached:
     board_hash: int | None = None
     firmware_hash: int | None = None
     micropython: str | None = None
+    runs_firmware: bool | None = None
 
     @property
     def up_to_date(self) -> bool | None:
@@ -55,13 +56,26 @@ class Attached:
         be told."""
         if self.firmware_hash is None or self.board_name is None:
             return None
-        return self.firmware_hash == current_firmware_hash() and not self.board_changed
+        return not self.outdated
 
     @property
-    def board_changed(self) -> bool:
-        """True where its board file is known here, and is not as it was when it was flashed."""
+    def outdated(self) -> str:
+        """What on it is not as this wrench would install it, as a clause; empty where nothing is,
+        or where that cannot be told."""
+        if self.firmware_hash is None or self.board_name is None:
+            return ""
         board = board_named(self.board_name, self.ports.board)
-        return board is not None and board.hash != self.board_hash
+        found = []
+        if self.firmware_hash != current_firmware_hash():
+            found.append("its firmware is another one")
+        if board is not None and board.hash != self.board_hash:
+            found.append("its board file has changed")
+        return ", and ".join(found)
+
+    @property
+    def flash_command(self) -> str:
+        """As the function of that name."""
+        return flash_command(self.ports, self.board_name)
 
 
 def all_attached() -> list[Attached]:
@@ -70,14 +84,23 @@ def all_attached() -> list[Attached]:
 
 
 def look(ports: BoardPorts) -> Attached:
-    """What one board is."""
+    """What one board is. Raises PortError for a port that belongs to no known board and cannot be
+    opened."""
     if ports.boot is not None:
-        return Attached(ports, "BOOTSEL", "install its image and its firmware with `wrench flash`")
+        to_do = f"install its image and its firmware with {flash_command(ports)}"
+        return Attached(ports, "BOOTSEL", to_do)
     if ports.link is not None:
         return _operating(ports)
     if ports.console is not None:
         return _at_its_console(ports)
     return Attached(ports, "no ports", "look at its power and its cable, or wait until it is up")
+
+
+def flash_command(ports: BoardPorts, board_name: str | None = None) -> str:
+    """How to flash a board, for messages: where neither its bench nor its firmware says how it is
+    wired, somebody has to."""
+    known = board_named(board_name, ports.board) is not None
+    return "`wrench flash`" if known else "`wrench flash --board FILE`"
 
 
 def board_named(name: str | None, path: str | None = None) -> Board | None:
@@ -96,13 +119,12 @@ def _operating(ports: BoardPorts) -> Attached:
     try:
         port = connection.open_link(_LOOK_S)
     except PortError as error:
-        return Attached(ports, "in use", error.args[0].partition("; ")[2] or error.args[0])
+        return _not_opened(ports, error)
     try:
         greeting = Link(port).hello(_LOOK_S)
     except (LinkError, PortError):
-        return Attached(
-            ports, "silent", "reset it, and see `wrench doctor`; or mend it with `wrench flash`"
-        )
+        to_do = f"reset it, and see `wrench doctor`; or mend it with {flash_command(ports)}"
+        return Attached(ports, "silent", to_do)
     finally:
         port.close()
     seen = Attached(
@@ -114,15 +136,16 @@ def _operating(ports: BoardPorts) -> Attached:
         greeting["board_hash"],
         greeting["firmware_hash"],
         f"{greeting['micropython_version']} ({greeting['image']})",
+        runs_firmware=True,
     )
-    return replace(seen, to_do="" if seen.up_to_date else _outdated(seen))
+    return replace(seen, to_do=_renewal(seen))
 
 
 def _at_its_console(ports: BoardPorts) -> Attached:
     try:
         console = BoardConnection(ports.console).open_console(_LOOK_S)
     except PortError as error:
-        return Attached(ports, "in use", error.args[0].partition("; ")[2] or error.args[0])
+        return _not_opened(ports, error)
     try:
         runs = interpreter(console)
         name, board_hash, firmware_hash = ast.literal_eval(
@@ -130,18 +153,33 @@ def _at_its_console(ports: BoardPorts) -> Attached:
         )
         RawRepl(console).exit_raw_repl()
     except (FlashError, TransportError, ValueError, SyntaxError, PortError):
-        return Attached(ports, "silent", "unplug it, plug it in, and install with `wrench flash`")
+        to_do = f"unplug it, plug it in, and install with {flash_command(ports)}"
+        return Attached(ports, "silent", to_do)
     finally:
         console.close()
-    seen = Attached(ports, "console", "", None, name, board_hash, firmware_hash, str(runs))
-    if name is None:
-        return replace(seen, to_do="install the firmware with `wrench flash --board FILE`")
-    to_do = "it is in maintenance; `wrench flash` has it operate again"
-    return replace(seen, to_do=to_do if seen.up_to_date else _outdated(seen))
+    seen = Attached(
+        ports,
+        "console",
+        "",
+        board_name=name,
+        board_hash=board_hash,
+        firmware_hash=firmware_hash,
+        micropython=str(runs),
+        runs_firmware=runs.fits,
+    )
+    if name is None or firmware_hash is None:
+        to_do = f"it has no firmware; install it with {seen.flash_command}"
+    else:
+        back = f"it is in maintenance; {seen.flash_command} has it operate again"
+        to_do = _renewal(seen) or back
+    return replace(seen, to_do=to_do)
 
 
-def _outdated(seen: Attached) -> str:
-    what = "its board file has changed" if seen.board_changed else "its firmware is another one"
-    if seen.firmware_hash != current_firmware_hash() and seen.board_changed:
-        what = "its firmware is another one, and its board file has changed"
-    return f"{what}; install with `wrench flash`"
+def _not_opened(ports: BoardPorts, error: PortError) -> Attached:
+    if not ports.key:
+        raise error
+    return Attached(ports, "in use", error.args[0].partition("; ")[2] or error.args[0])
+
+
+def _renewal(seen: Attached) -> str:
+    return f"{seen.outdated}; install with {seen.flash_command}" if seen.outdated else ""

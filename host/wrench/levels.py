@@ -11,6 +11,8 @@ from wrench.units import Unit, unit_of
 from wrench_firmware import wire
 
 NOT_THERE = "nothing there"
+CEILING = "speed"
+"""What `wrench limits set` calls the operator's lasting limit, beside the protections."""
 
 # What each protection watches. Where it watches several, the one that its limit and trip are about.
 WATCHED: dict[str, str] = {

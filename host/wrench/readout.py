@@ -54,8 +54,13 @@ class Losses:
         self.broken = decoder.bad_frames - broken
         return self
 
+    @property
+    def any(self) -> bool:
+        """True where something was lost."""
+        return bool(self.frames or self.samples or self.missing or self.broken)
+
     def __str__(self) -> str:
-        if not (self.frames or self.samples or self.missing or self.broken):
+        if not self.any:
             return "nothing lost"
         return (
             f"lost: {self.frames} frames by the board, {self.samples} samples, "
@@ -64,7 +69,7 @@ class Losses:
 
 
 def line(status: Frame, losses: Losses) -> str:
-    """One status frame in one line."""
+    """One status frame in one line, which takes about 120 columns."""
     s = status.values
     parts = [
         f"{status.time_us / _SECOND_US:8.1f} s",
@@ -75,12 +80,43 @@ def line(status: Frame, losses: Losses) -> str:
         _shown(s["velocity_um_s"], 1000, "6.2f", "mm/s"),
         _shown(s["bearing_mdegc"], 1000, "5.1f", "°C"),
         _shown(s["current_ma"], 1000, "5.2f", "A"),
-        _shown(s["supply_mv"], 1000, "5.2f", "V"),
+        supply(status),
         str(losses),
+        *_alarmed(status),
     ]
-    if standing := alarms(status):
-        parts.append(f"alarm: {', '.join(standing)}")
     return "  ".join(parts)
+
+
+def short_line(status: Frame) -> str:
+    """The same in 80 columns at most: less exact, and without supply, losses and alarms."""
+    s = status.values
+    parts = [
+        f"{status.time_us / _SECOND_US:6.1f} s",
+        f"{s['mode']:<9}",
+        f"{s['speed_command_permille'] / 10:3.0f} %",
+        _shown(s["speed_rpm"], 1, "5.0f", "rpm"),
+        _shown(s["velocity_um_s"], 1000, "5.2f", "mm/s"),
+        _shown(s["bearing_mdegc"], 1000, "3.0f", "°C"),
+        _shown(s["current_ma"], 1000, "4.1f", "A"),
+        held_by(status),
+    ]
+    return " ".join(parts).rstrip()
+
+
+def remarks(status: Frame, losses: Losses) -> list[str]:
+    """What `short_line` leaves out and somebody has to know: losses and alarms, where there are
+    any."""
+    return [str(losses)] * losses.any + _alarmed(status)
+
+
+def supply(status: Frame) -> str:
+    """The supply's voltage."""
+    return _shown(status["supply_mv"], 1000, "5.2f", "V")
+
+
+def _alarmed(status: Frame) -> list[str]:
+    standing = alarms(status)
+    return [f"alarm: {', '.join(standing)}"] if standing else []
 
 
 def identity(greeting: Frame) -> str:

@@ -269,11 +269,13 @@ class BoardConnection:
         if ports.boot is not None:
             return PortError(
                 f"{self.title} is in BOOTSEL; `wrench flash` installs its image and its firmware"
+                + (" (with --board FILE)" if ports.board is None else "")
             )
         if ports.console is not None:
             return PortError(
                 f"{self.title} shows its console and no link: it is in maintenance, or has no "
                 "firmware; `wrench flash` installs it and starts it"
+                + (" (with --board FILE where it is new)" if ports.board is None else "")
             )
         return PortError(f"{self.title} shows no port; is it powered, or still starting? Try again")
 

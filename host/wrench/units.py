@@ -71,6 +71,11 @@ _COUNT = Unit("")
 _QUANTITY_UNITS = dict(wire.QUANTITIES)
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something: "1 gap", "1,234 gaps"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def unit_of_wire(unit: str) -> Unit:
     """The readable unit for what `wire` or the table of settings says of a number; a bare count
     where they say nothing else."""

@@ -40,6 +40,14 @@ def analyse(measurement: Measurement, choices: Choices | None = None) -> Analysi
     return result
 
 
+def look_over(measurement: Measurement, choices: Choices) -> Analysis:
+    """The stretch, and the waveform of the whole time without anything computed of it."""
+    result = look_at(measurement, choices)
+    if measurement.waveform is not None:
+        Far(result, measurement.waveform, maps=False).look()
+    return result
+
+
 def look_at(measurement: Measurement, choices: Choices) -> Analysis:
     """The stretch alone, without what goes over the whole time: quick, for a screen."""
     start_s, end_s = _range(measurement, choices)
@@ -96,5 +104,6 @@ def _tell_missing(result: Analysis) -> None:
             )
         else:
             tell("No readings of a board, and too little waveform for a trend.")
-    if not measurement.happenings:
-        tell("No events.")
+    inside = [it for it in measurement.happenings if result.start_s <= it.time_s <= result.end_s]
+    if not inside:
+        tell("No events in what is shown.")

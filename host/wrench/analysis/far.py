@@ -22,16 +22,16 @@ _TREND_WINDOWS = 400
 
 
 class Far:
-    """The whole: extremes, gaps, trends that the file lacks, waterfalls."""
+    """The whole: extremes and gaps; with `maps` also trends that the file lacks, and waterfalls."""
 
-    def __init__(self, result: Analysis, waveform: Waveform) -> None:
+    def __init__(self, result: Analysis, waveform: Waveform, *, maps: bool = True) -> None:
         self._result = result
         self._waveform = waveform
         rate_hz = waveform.rate_hz
         span_s = result.end_s - result.start_s
         result.extremes = {axis: Extremes(result.start_s, result.end_s) for axis in waveform.axes}
         self._main = waveform.axes.index(result.axis)
-        self._windows = self._trend_windows(span_s)
+        self._windows = self._trend_windows(span_s) if maps else {}
         spectrum = result.spectra.get(result.axis)
         self._time_stack: Stack | None = None
         self._speed_stack: Stack | None = None
@@ -39,7 +39,7 @@ class Far:
         speed = result.measurement.speed_rpm
         known = speed is not None and Shaft(speed).is_known
         self._shaft = Shaft(speed) if speed is not None and known else None
-        if spectrum is None:
+        if spectrum is None or not maps:
             return
         segment_s = min(spectrum.length, max(0.05, min(1.0, span_s / 40.0)))
         count = max(LEAST_SAMPLES, int(segment_s * rate_hz))

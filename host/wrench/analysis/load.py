@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from wrench.analysis.files import find_recording, read_samples
+from wrench.analysis.files import SUFFIXES, find_recording, read_samples
 from wrench.analysis.measurement import Measurement, SampledWaveform, Series
 from wrench.analysis.recorded import measurement_from_recording
 from wrench.boards.schema import Bearing, Board
-from wrench.errors import ReportError
+from wrench.errors import RecordingError, ReportError
 from wrench.recording import Recording
 
+KINDS = (".mcap", *SUFFIXES)
+"""Of the files that can be opened here."""
 _AXES = ("x", "y", "z")
 
 
@@ -38,6 +40,10 @@ def load(path: str | Path, told: Told | None = None) -> Measurement:
     """
     told = told or Told()
     found = find_recording(path)
+    if found.suffix.lower() not in KINDS:
+        raise RecordingError(
+            f"{found.name} is not a kind of recording known here; give one of {', '.join(KINDS)}"
+        )
     if found.suffix.lower() == ".mcap":
         measurement = measurement_from_recording(Recording(found))
     else:

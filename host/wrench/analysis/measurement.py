@@ -112,6 +112,18 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a board was in from `time_s` on: names of `wire.MODES`, `LIMITS` and `FAULTS`; `alarms`
+    are those that stood."""
+
+    time_s: float
+    mode: str
+    limit: str
+    fault: str
+    alarms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
     """What did not arrive: `count` of `what`, "samples lost by the sensor" for instance."""
 
@@ -126,9 +138,10 @@ class Measurement:
     `trends` holds series by quantity and then by line: "velocity" by axis, "temperature" by place,
     "speed" by "measured" and "commanded". Keys and units are those of `wrench.analysis.trend`.
     `identity` tells who measured, in words, in the order in which it is to be shown. `missing` says
-    in sentences what the file does not have, `notes` what was done to what it has. `in_snippets`
-    says that the waveform was recorded now and then: what lies between was not lost. `speed_from`
-    says in words where the speed comes from.
+    in sentences what the file does not have, `damage` what of it could not be read, `notes` what
+    was done to what it has. `states` are what the board was in, one for each change, in order.
+    `in_snippets` says that the waveform was recorded now and then: what lies between was not lost.
+    `speed_from` says in words where the speed comes from.
     """
 
     source: str
@@ -138,6 +151,7 @@ class Measurement:
     speed_from: str = "as given"
     trends: Mapping[str, Mapping[str, Series]] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
+    states: tuple[State, ...] = ()
     board: Board | None = None
     bearing: Bearing | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
@@ -146,15 +160,23 @@ class Measurement:
     began: dt.datetime | None = None
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
     in_snippets: bool = False
 
     def date(self, time_s: float) -> dt.datetime | None:
         """The wall time at `time_s`, where the wall time is known."""
         return None if self.began is None else self.began + dt.timedelta(seconds=time_s)
 
+    def state_at(self, time_s: float) -> State | None:
+        """What the board was in at `time_s`: as it had told last, or else as it told first; None
+        where it has told nothing."""
+        told = [state for state in self.states if state.time_s <= time_s] or self.states[:1]
+        return told[-1] if told else None
+
 
 class SampledWaveform:
-    """A waveform in memory: snippets (k, n, axes) in g that began at `starts_s` (k,)."""
+    """A waveform in memory: snippets (k, n, axes) in g that began at `starts_s` (k,). See
+    `Waveform`."""
 
     def __init__(
         self,
@@ -167,28 +189,18 @@ class SampledWaveform:
         if columns != len(axes):
             raise ValueError(f"{columns} columns for the axes {axes}")
         self._snippets = snippets
-        self._rate_hz = rate_hz
-        self._axes = axes
+        self.rate_hz = rate_hz
+        self.axes = axes
         self._starts_s = np.arange(count) * length / rate_hz if starts_s is None else starts_s
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return self._axes
-
-    @property
-    def rate_hz(self) -> float:
-        """Samples a second."""
-        return self._rate_hz
 
     @property
     def duration_s(self) -> float:
         """To the end of the last snippet."""
-        return float(self._starts_s[-1]) + self._snippets.shape[1] / self._rate_hz
+        return float(self._starts_s[-1]) + self._snippets.shape[1] / self.rate_hz
 
     def pieces(self, start_s: float, end_s: float) -> Iterator[Piece]:
         """See `Waveform.pieces`."""
-        rate_hz = self._rate_hz
+        rate_hz = self.rate_hz
         for began_s, snippet in zip(self._starts_s.tolist(), self._snippets, strict=True):
             first = max(0, int(np.ceil((start_s - began_s) * rate_hz - 1e-6)))
             after = min(len(snippet), int(np.ceil((end_s - began_s) * rate_hz - 1e-6)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from wrench.analysis.measurement import (
     Measurement,
     Piece,
     Series,
+    State,
 )
 from wrench.boards.schema import Board
 from wrench.errors import RecordingError
@@ -86,7 +88,8 @@ def measurement_from_recording(recording: Recording) -> Measurement:
     )
     losses = _losses(recording.losses())
     # What is wrong with the file is known once it has been read.
-    missing[:0] = [f"The recording is not whole: {problem}." for problem in recording.problems]
+    damage = tuple(recording.problems)
+    missing[:0] = [f"The recording is not whole: {problem}." for problem in damage]
     return Measurement(
         source=recording.path.name,
         duration_s=recording.duration_s,
@@ -95,6 +98,7 @@ def measurement_from_recording(recording: Recording) -> Measurement:
         speed_from="measured by the board",
         trends=trends,
         happenings=events,
+        states=_states(recording.status()),
         board=board,
         bearing=None if board is None else board.bearing,
         identity=_identity(recording.greeting, board),
@@ -102,37 +106,29 @@ def measurement_from_recording(recording: Recording) -> Measurement:
         device_start_s=recording.start_time_us / 1e6,
         began=recording.started,
         missing=tuple(missing),
+        damage=damage,
     )
 
 
 class RecordedWaveform:
-    """The waveform of a recording; of the three axes, those that the board judges."""
+    """The waveform of a recording; of the three axes, those that the board judges. Its rate is that
+    of device time; the sensor's nominal one where that cannot be told. See `Waveform`."""
 
     def __init__(self, recording: Recording, axes: tuple[str, ...]) -> None:
         self._recording = recording
-        self._axes = axes
+        self.axes = axes
         self._columns = [_AXES.index(axis) for axis in axes]
         measured, _ = recording.rate()
         nominal = float(recording.greeting["sample_rate_hz"])
-        self._rate_hz = measured if np.isfinite(measured) else nominal
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return self._axes
-
-    @property
-    def rate_hz(self) -> float:
-        """Samples a second of device time; the sensor's nominal rate where it cannot be told."""
-        return self._rate_hz
+        self.rate_hz = measured if np.isfinite(measured) else nominal
 
     def pieces(self, start_s: float, end_s: float) -> Iterator[Piece]:
         """See `Waveform.pieces`."""
-        longest_s = PIECE_SAMPLES / self._rate_hz
+        longest_s = PIECE_SAMPLES / self.rate_hz
         for read in self._recording.pieces(start_s, end_s, longest_s):
             for stretch in read.stretches():
                 time_s = stretch.time_s
-                after_s = float(time_s[-1]) + 1.0 / self._rate_hz
+                after_s = float(time_s[-1]) + 1.0 / self.rate_hz
                 yield Piece(float(time_s[0]), after_s, stretch.acceleration_g[:, self._columns])
 
 
@@ -174,6 +170,20 @@ def _losses(table: Table) -> tuple[Loss, ...] | None:
     if not len(table):
         return None
     return tuple(Loss(what, int(table[name][-1])) for name, what in _LOSSES)
+
+
+def _states(status: Table) -> tuple[State, ...]:
+    """The first status, and each that is not in what the one before it was."""
+    found: list[State] = []
+    if not len(status):
+        return ()
+    names = (status[name] for name in ("mode", "limit", "fault", "alarms"))
+    for time_s, mode, limit, fault, alarms in zip(status.time_s.tolist(), *names, strict=True):
+        standing = tuple(alarms.split(", ")) if alarms else ()
+        state = State(time_s, mode, limit, fault, standing)
+        if not found or replace(state, time_s=found[-1].time_s) != found[-1]:
+            found.append(state)
+    return tuple(found)
 
 
 def _trends(

@@ -29,7 +29,7 @@ from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board
 from wrench.cache import cache_folder
 from wrench.deploy import deployment
-from wrench.errors import BenchError, ImageError
+from wrench.errors import ImageError
 from wrench.flash import flash as install
 
 _FLASHED_KEPT = 8
@@ -166,7 +166,7 @@ def flashed(board: Board, kind: str = "stock") -> bytes:
     Installs it on an emulated board where the cache has none; takes a few seconds. Raises
     ImageError, BenchError, FlashError.
     """
-    image = find_image(kind)
+    image = images.find_named(kind)
     wanted = deployment(board)
     digest = hashlib.sha256()
     for name in sorted(wanted.files):
@@ -185,18 +185,3 @@ def flashed(board: Board, kind: str = "stock") -> bytes:
     for outdated in older[:-_FLASHED_KEPT]:
         outdated.unlink(missing_ok=True)
     return content
-
-
-def find_image(kind_or_file: str, progress: images.Progress | None = None) -> images.Image:
-    """The image of a kind ("stock", "wrench", "wrench-frozen"), or of a UF2 file.
-
-    Raises ImageError.
-    """
-    if kind_or_file in images.KINDS:
-        return images.find(kind_or_file, progress=progress)
-    if not Path(kind_or_file).is_file():
-        raise BenchError(
-            f"{kind_or_file!r} is neither a UF2 file nor a kind of image; "
-            f"choose one of: {', '.join(images.KINDS)}"
-        )
-    return images.find(file=kind_or_file, progress=progress)

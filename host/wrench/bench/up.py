@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wrench import image as images
 from wrench.analysis.files import find_recording
-from wrench.bench.assemble import Assembly, assemble, bare_flash, find_image
+from wrench.bench.assemble import Assembly, assemble, bare_flash
 from wrench.bench.emulator.runtime import installed_emulator
 from wrench.bench.flash_file import FlashFile
 from wrench.bench.plant import scenario
@@ -91,7 +91,7 @@ def _flash(
     as_left = f"The board is as the last bench left it ({flash_file.path})."
     if kept is not None and options.image is None:
         return kept, [as_left]
-    image = find_image(options.image or "stock", progress)
+    image = images.find_named(options.image or "stock", progress)
     bare = bare_flash(image)
     if kept is not None and kept.startswith(bare.rstrip(b"\xff")):
         return kept, [as_left]

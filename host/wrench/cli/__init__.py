@@ -7,37 +7,39 @@ from collections.abc import Callable
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from wrench import __version__
 from wrench.errors import WrenchError
 
-_MODULES = {
-    "bench": "bench",
-    "boards": "boards",
-    "capture": "recording",
-    "demo": "demo",
-    "doctor": "doctor",
-    "export": "recording",
-    "flash": "flash",
-    "image": "image",
-    "info": "recording",
-    "limits": "limits",
-    "log": "log",
-    "maintenance": "flash",
-    "monitor": "monitor",
-    "record": "recording",
-    "recover": "recording",
-    "report": "report",
-    "reset": "control",
-    "run": "control",
-    "settings": "settings",
-    "setup": "setup",
-    "status": "control",
-    "stop": "control",
-    "time": "time",
-    "view": "report",
+_COMMANDS = {
+    "bench": ("bench", "Run an emulated board and the machine around it."),
+    "boards": ("boards", "Show the boards that are attached; check and list board files."),
+    "capture": ("recording", "Record so many seconds of the waveform."),
+    "demo": ("demo", "Watch a bearing wear out, without hardware."),
+    "doctor": ("doctor", "Find what is wrong with computer, cable and board."),
+    "export": ("recording", "Write a recording in a format that other programs read."),
+    "flash": ("flash", "Install the firmware on a board, start it and verify it."),
+    "image": ("image", "Get or build the MicroPython image."),
+    "info": ("recording", "Tell what is in a recording."),
+    "limits": ("limits", "Show and set how far the speed may go, and protective levels."),
+    "log": ("log", "Show the black box: what the board remembers."),
+    "maintenance": ("flash", "Stop operating and give the board's console to mpremote."),
+    "monitor": ("monitor", "Watch a board until q or Ctrl-C."),
+    "record": ("recording", "Record everything that a board sends, until Ctrl-C."),
+    "recover": ("recording", "Make a recording whole again whose writing was cut short."),
+    "report": ("report", "Make a report of a recording."),
+    "reset": ("control", "Clear a trip whose cause has gone; the motor stays off."),
+    "run": ("control", "Run the motor for as long as this command lives."),
+    "settings": ("settings", "Show and change what the board keeps over a power cut."),
+    "setup": ("setup", "Get ready what the virtual bench needs."),
+    "status": ("control", "Tell who the board is and what it does now."),
+    "stop": ("control", "Stop the motor, whoever has started it."),
+    "time": ("time", "Tell the board this computer's time."),
+    "view": ("report", "Look at a recording in a window."),
 }
-"""The module of each command in this package, where it has the command's name."""
+"""The module of each command in this package, where it has the command's name, and what the command
+does: the list of all commands imports none of them."""
 
 
 class Commands(click.Group):
@@ -46,13 +48,27 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All of them."""
-        return sorted({*_MODULES, *super().list_commands(ctx)})
+        return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One of them; None for a name that is none."""
-        if cmd_name in _MODULES:
-            return getattr(import_module(f"{__name__}.{_MODULES[cmd_name]}"), cmd_name)
-        return super().get_command(ctx, cmd_name)
+        if cmd_name in _COMMANDS:
+            return getattr(import_module(f"{__name__}.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """All of them, each in a line."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in sorted(_COMMANDS.items())])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Their names, and the options before them."""
+        named = [
+            CompletionItem(name, help=told)
+            for name, (_, told) in sorted(_COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,7 +92,9 @@ def main(begins: Callable[[], None] | None = None) -> None:
     try:
         wrench(standalone_mode=False, obj=begins)
     except WrenchError as error:
-        click.echo(f"wrench: {error}", err=True)
+        from wrench.cli.tables import folded, terminal_columns  # noqa: PLC0415
+
+        click.echo("\n".join(folded(f"wrench: {error}", terminal_columns(err=True))), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

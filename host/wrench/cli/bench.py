@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 from dataclasses import asdict
+from typing import Any
 
 import click
 
+from wrench.cli import completion
 from wrench.cli.options import JSON
 from wrench.cli.progress import showing
 from wrench.cli.signals import asked_to_end
@@ -15,6 +17,21 @@ from wrench.errors import BenchError
 
 _MOST_TIMES_REAL = 20
 _PACES = {"real": 1.0, "fast": float(_MOST_TIMES_REAL)}
+
+
+class Condition(click.ParamType[str]):
+    """The name of a scenario."""
+
+    name = "scenario"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Fails where there is none of that name."""
+        from wrench.bench.scenarios import scenario  # noqa: PLC0415
+
+        try:
+            return scenario(str(value)).name
+        except BenchError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group()
@@ -29,13 +46,23 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--board", "board_file", default="pico-adxl345", show_default=True, metavar="FILE")
+@click.option(
+    "--board",
+    "board_file",
+    default="pico-adxl345",
+    show_default=True,
+    metavar="FILE",
+    shell_complete=completion.board_files,
+    help="Which board, by the name of a board file or its path.",
+)
 @click.option(
     "--scenario",
     "condition",
+    type=Condition(),
     default="healthy",
     show_default=True,
     metavar="NAME",
+    shell_complete=completion.scenarios,
     help="The machine's condition; `wrench bench scenarios` lists them.",
 )
 @click.option(
@@ -53,13 +80,17 @@ def bench() -> None:
     help="Of everything random in the machine.",
 )
 @click.option("--pty", is_flag=True, help="Offer the ports as serial devices too.")
-@click.option("--replay", metavar="FILE", help="A recording for the sensor to feel.")
+@click.option(
+    "--replay", type=click.Path(), metavar="FILE", help="A recording for the sensor to feel."
+)
 @click.option("--fs", "rate_hz", type=float, metavar="HZ", help="The recording's sampling rate.")
 @click.option(
     "--image",
     "image_name",
     metavar="KIND|FILE",
-    help="The board's MicroPython; it starts bare where it has another.  [default: stock]",
+    shell_complete=completion.images,
+    help="MicroPython for the board: stock, wrench, wrench-frozen or a UF2 file. A board that has "
+    "another one starts bare.  [default: what it has; stock for a new one]",
 )
 @click.option("--fresh", is_flag=True, help="Start with a bare board: its MicroPython alone.")
 @click.option(
@@ -107,7 +138,7 @@ def up(
 @JSON
 def scenarios(as_json: bool) -> None:
     """List the conditions that the machine can be in."""
-    from wrench.bench.plant import SCENARIOS  # noqa: PLC0415
+    from wrench.bench.scenarios import SCENARIOS  # noqa: PLC0415
 
     if as_json:
         listed = [asdict(it) | {"compression": it.compression} for it in SCENARIOS.values()]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wrench import fleet, readout
-from wrench.boards import Board, InvalidBoardError, known_boards, load_board
-from wrench.boards.reference import markdown
-from wrench.boards.rp2040 import specific_function
+from wrench.cli import completion
 from wrench.cli.options import JSON
-from wrench.cli.tables import aligned
+from wrench.cli.tables import aligned, folded, terminal_columns
 from wrench.errors import BoardFileError
+
+# What knows board files takes part of a second to import; `wrench boards --help` goes without.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from wrench import fleet
+    from wrench.boards import Board, InvalidBoardError
 
 
 @click.group(invoke_without_command=True)
@@ -25,6 +28,8 @@ def boards(context: click.Context, as_json: bool) -> None:
     """Show the boards that are attached; or check and list board files."""
     if context.invoked_subcommand is not None:
         return
+    from wrench import fleet
+
     found = fleet.all_attached()
     if as_json:
         click.echo(json.dumps([_facts(board) for board in found], indent=2))
@@ -35,18 +40,24 @@ def boards(context: click.Context, as_json: bool) -> None:
             "`wrench bench up`"
         )
         return
-    head = ("WHERE", "STATE", "BOARD", "MICROPYTHON", "FIRMWARE", "UP TO DATE")
-    click.echo("\n".join(aligned([head, *(_attached_row(board) for board in found)])))
+    columns = terminal_columns()
+    head = ("WHERE", "STATE", "BOARD", "MICROPYTHON", "UP TO DATE")
+    lines = aligned([head, *(_attached_row(board) for board in found)], columns)
     for board in found:
         if board.to_do:
-            click.echo(f"{_where(board)}: {board.to_do}")
+            lines += folded(f"{_where(board)}: {board.to_do}", columns)
+    click.echo("\n".join(lines))
 
 
 @boards.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", shell_complete=completion.board_files
+)
+@JSON
 def check(files: tuple[str, ...], as_json: bool) -> None:
     """Check board files, given by path or by name, and show their pins or every problem."""
+    from wrench.boards import InvalidBoardError
+
     results = [_try_load(file) for file in files]
     if as_json:
         click.echo(json.dumps([_as_json(*pair) for pair in zip(files, results, strict=True)]))
@@ -64,18 +75,22 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
 @JSON
 def list_(as_json: bool) -> None:
     """List the board files that can be given by name."""
+    from wrench.boards import known_boards
+
     if as_json:
         paths = known_boards()
         click.echo(json.dumps([_as_json(str(path), _try_load(path)) for path in paths], indent=2))
         return
     rows = [("NAME", "TITLE", "SENSOR", "MOTOR")]
     rows += [_row(path, _try_load(path)) for path in known_boards()]
-    click.echo("\n".join(aligned(rows)))
+    click.echo("\n".join(aligned(rows, terminal_columns())))
 
 
 @boards.command()
 def keys() -> None:
     """Print the table of all keys that a board file may have, as Markdown."""
+    from wrench.boards.reference import markdown
+
     click.echo(markdown())
 
 
@@ -85,19 +100,18 @@ def _where(board: fleet.Attached) -> str:
 
 
 def _attached_row(board: fleet.Attached) -> tuple[str, ...]:
-    firmware = "-" if board.firmware_hash is None else f"{board.firmware_hash:08x}"
-    fresh = {True: "yes", False: "no", None: "-"}[board.up_to_date]
     return (
         _where(board),
         board.state,
         board.board_name or "-",
         board.micropython or "-",
-        firmware,
-        fresh,
+        {True: "yes", False: "no", None: "-"}[board.up_to_date],
     )
 
 
 def _facts(board: fleet.Attached) -> dict[str, Any]:
+    from wrench import readout
+
     def hexadecimal(number: int | None) -> str | None:
         return None if number is None else f"{number:08x}"
 
@@ -115,6 +129,8 @@ def _facts(board: fleet.Attached) -> dict[str, Any]:
 
 
 def _try_load(file: str | Path) -> Board | InvalidBoardError:
+    from wrench.boards import InvalidBoardError, load_board
+
     try:
         return load_board(file)
     except InvalidBoardError as error:
@@ -122,12 +138,17 @@ def _try_load(file: str | Path) -> Board | InvalidBoardError:
 
 
 def _row(path: Path, result: Board | InvalidBoardError) -> tuple[str, str, str, str]:
+    from wrench.boards import InvalidBoardError
+
     if isinstance(result, InvalidBoardError):
         return path.stem, f"(has problems; see `wrench boards check {path.stem}`)", "", ""
     return result.name, result.title, result.vibration.driver, result.motor.kind
 
 
 def _as_text(file: str, result: Board | InvalidBoardError) -> str:
+    from wrench.boards import InvalidBoardError
+    from wrench.boards.rp2040 import specific_function
+
     if isinstance(result, InvalidBoardError):
         return "\n".join(problem.at(result.file) for problem in result.problems)
     pins = [(f"GP{use.gpio}", use.key, specific_function(use)) for use in result.pins]
@@ -137,6 +158,9 @@ def _as_text(file: str, result: Board | InvalidBoardError) -> str:
 
 
 def _as_json(file: str, result: Board | InvalidBoardError) -> dict[str, Any]:
+    from wrench.boards import InvalidBoardError
+    from wrench.boards.rp2040 import specific_function
+
     if isinstance(result, InvalidBoardError):
         problems = [{"key": p.key, "line": p.line, "message": p.text} for p in result.problems]
         return {"file": file, "ok": False, "problems": problems}

@@ -11,8 +11,12 @@ from wrench import operation, readout
 from wrench.board import Board
 from wrench.cli.options import JSON, PORT, Duration, Speed
 from wrench.cli.signals import asked_to_end
+from wrench.cli.tables import folded, terminal_columns
 from wrench.errors import RefusedError
 from wrench.link import Frame
+
+_WIDE = 120
+_INDENT = 10
 
 
 @click.command()
@@ -48,7 +52,8 @@ def run(
             return asked() or (until_file is not None and until_file.exists())
 
         def show(now: Frame) -> None:
-            click.echo(_told(now, board.losses, as_json))
+            told = json.dumps(readout.values(now)) if as_json else _reading(now, board.losses)
+            click.echo(told)
 
         now = board.status()
         if operation.turns(now) and not take_over:
@@ -84,8 +89,7 @@ def reset(port: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(readout.values(now)))
         return
-    click.echo("the trip is cleared; the motor is off")
-    click.echo(readout.ceiling(now))
+    _say(["the trip is cleared; the motor is off", readout.ceiling(now)])
 
 
 @click.command()
@@ -99,11 +103,25 @@ def status(port: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    click.echo(readout.identity(greeting))
-    click.echo(readout.line(now, readout.Losses()))
-    for line in readout.explained(now):
-        click.echo(line)
+    columns = terminal_columns()
+    if columns is None or columns >= _WIDE:
+        reading = [readout.line(now, readout.Losses())]
+    else:
+        reading = [readout.short_line(now), f"supply: {readout.supply(now).strip()}"]
+    _say([readout.identity(greeting), *reading, *readout.explained(now)])
 
 
-def _told(now: Frame, losses: readout.Losses, as_json: bool) -> str:
-    return json.dumps(readout.values(now)) if as_json else readout.line(now, losses)
+def _reading(now: Frame, losses: readout.Losses) -> str:
+    """A line; on a narrow terminal losses and alarms go below, where there are any."""
+    columns = terminal_columns()
+    if columns is None or columns >= _WIDE:
+        return readout.line(now, losses)
+    lines = [readout.short_line(now)]
+    for remark in readout.remarks(now, losses):
+        lines += folded(" " * _INDENT + remark, columns, _INDENT)
+    return "\n".join(lines)
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        click.echo("\n".join(folded(line, terminal_columns())))

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from wrench.cli.options import JSON, PORT, Duration
-from wrench.doctor import Finding, Verdict, examine
+from wrench.cli.tables import folded, terminal_columns
 from wrench.errors import WrenchError
 
+if TYPE_CHECKING:
+    from wrench.doctor import Finding
+
 _MARKS = {
-    Verdict.GOOD: ("ok", "green"),
-    Verdict.DOUBTFUL: ("look", "yellow"),
-    Verdict.BAD: ("BAD", "red"),
-    Verdict.UNKNOWN: ("?", "blue"),
+    "good": ("ok", "green"),
+    "doubtful": ("look", "yellow"),
+    "bad": ("BAD", "red"),
+    "unknown": ("?", "blue"),
 }
+_INDENT = 5
 
 
 class UnwellError(WrenchError):
@@ -40,6 +45,7 @@ def doctor(port: str | None, seconds: float, as_json: bool) -> None:
 
     The motor stays as it is. Exits with 1 where something is bad.
     """
+    from wrench.doctor import examine  # noqa: PLC0415  (numpy is not for `wrench doctor --help`)
 
     def step(text: str) -> None:
         if sys.stderr.isatty():
@@ -52,13 +58,20 @@ def doctor(port: str | None, seconds: float, as_json: bool) -> None:
             _show(finding)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
-    bad = [finding.about for finding in found if finding.verdict is Verdict.BAD]
+    bad = [finding.about for finding in found if finding.verdict == "bad"]
     if bad:
-        raise UnwellError(f"not well: {', '.join(bad)}; do what stands beside it and try again")
+        raise UnwellError(
+            f"to be mended: {', '.join(bad)}; do what is said about it above, and run "
+            "`wrench doctor` again"
+        )
 
 
 def _show(finding: Finding) -> None:
     mark, colour = _MARKS[finding.verdict]
-    click.echo(f"{click.style(f'{mark:<5}', fg=colour)}{finding.about}: {finding.seen}")
+    columns = terminal_columns()
+    head, *more = folded(f"{mark:<{_INDENT}}{finding.about}: {finding.seen}", columns, _INDENT)
+    click.echo(click.style(head[:_INDENT], fg=colour) + head[_INDENT:])
     if finding.remedy:
-        click.echo(f"     -> {finding.remedy}")
+        more += folded(f"{'->':>{_INDENT + 2}} {finding.remedy}", columns, _INDENT + 3)
+    for line in more:
+        click.echo(line)

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from wrench import image as images
 from wrench import readout
+from wrench.cli import completion
 from wrench.cli.options import JSON, PORT
 from wrench.cli.progress import showing
-from wrench.install import BACK_S, Installed, board_of, enter_maintenance, install
 from wrench.transport import BoardConnection
+
+# What compiles and installs takes part of a second to import; `wrench flash --help` goes without.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from wrench import image as images
+    from wrench.install import Installed
 
 
 @click.command()
 @PORT
-@click.option("--board", "board_file", metavar="FILE", help="How the board is wired.")
+@click.option(
+    "--board",
+    "board_file",
+    metavar="FILE",
+    shell_complete=completion.board_files,
+    help="How the board is wired: the name of a board file or its path.",
+)
 @click.option(
     "--image",
     "image_name",
     metavar="KIND|FILE",
-    help=f"Install MicroPython too: {', '.join(images.KINDS)}, or a UF2 file. Without it, that is "
-    "done where it is needed.",
+    shell_complete=completion.images,
+    help="Install MicroPython too: stock, wrench, wrench-frozen, or a UF2 file. Without it, that "
+    "is done where it is needed.",
 )
 @click.option(
     "--erase",
@@ -42,20 +52,26 @@ def flash(
     A board that hangs, or whose files are damaged, is mended by holding its BOOTSEL button while it
     is plugged in, and `wrench flash --erase`.
     """
+    from wrench import image as images
+    from wrench.boards import load_board
+    from wrench.install import board_of, install
+
+    given = None if board_file is None else load_board(board_file)
     connection = BoardConnection(port)
-    board = board_of(connection, board_file)
+    board = given or board_of(connection, None)
 
     def find() -> images.Image:
         with showing("flash") as steps:
-            if image_name is None or image_name in images.KINDS:
-                return images.find(image_name or "stock", progress=steps)
-            return images.find(file=image_name, progress=steps)
+            return images.find_named(image_name or "stock", steps)
+
+    # What is asked for is there before the board is sent where it needs it.
+    asked = None if image_name is None else find()
 
     with _Display() as display:
         done = install(
             connection,
             board,
-            find=find,
+            find=lambda: asked or find(),
             known=images.cached,
             image_asked=image_name is not None,
             erase=erase,
@@ -70,6 +86,8 @@ def flash(
 @JSON
 def maintenance(port: str | None, as_json: bool) -> None:
     """Stop operating and give the board's console to mpremote."""
+    from wrench.install import BACK_S, enter_maintenance
+
     connection = BoardConnection(port)
     enter_maintenance(connection)
     connection.wait_for(lambda ports: ports.console is not None, BACK_S)
@@ -109,6 +127,9 @@ class _Display:
     """A line for each step and a bar for the bytes; plain lines where there is no terminal."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
         self._bar = Progress(
             TextColumn("  sending"),
             BarColumn(),
@@ -122,6 +143,8 @@ class _Display:
 
     def step(self, text: str) -> None:
         """Something begins."""
+        if self._bar.finished:
+            self._bar.stop()  # which takes the bar away; one of no visible task would stay
         self._bar.console.print(text, highlight=False)
 
     def progress(self, done: int, total: int) -> None:
@@ -129,7 +152,9 @@ class _Display:
         if self._bar.disable and not self._told:
             self.step(f"sending {total / 1000:.1f} kB")
             self._told = True
-        self._bar.update(self._task, completed=done, total=total, visible=done < total)
+        self._bar.update(self._task, completed=done, total=total, visible=True)
+        if done < total:
+            self._bar.start()
 
     def __enter__(self) -> _Display:
         self._bar.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from wrench import image as images
+from wrench.cli.options import JSON
 from wrench.cli.progress import showing
 from wrench.errors import ImageError
 
@@ -16,9 +17,6 @@ from wrench.errors import ImageError
 @click.group()
 def image() -> None:
     """Get or build the MicroPython image."""
-
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @image.command()
@@ -30,7 +28,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     show_default=True,
     help="Which image, when no file is given.",
 )
-@_JSON
+@JSON
 def get(file: Path | None, kind: str, as_json: bool) -> None:
     """Get an image: from a file, the cache, micropython.org, or by building it.
 
@@ -52,7 +50,7 @@ def get(file: Path | None, kind: str, as_json: bool) -> None:
 @click.option("--frozen", is_flag=True, help="Put the firmware into the image as well.")
 @click.option("--output", type=click.Path(path_type=Path), help="Copy the image to this file.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Compilers at once; default: one a core.")
-@_JSON
+@JSON
 def build(kind: str, frozen: bool, output: Path | None, jobs: int | None, as_json: bool) -> None:
     """Build an image from Debian's sources, without root and without installing anything.
 
@@ -73,7 +71,7 @@ def build(kind: str, frozen: bool, output: Path | None, jobs: int | None, as_jso
 
 
 @image.command(name="list")
-@_JSON
+@JSON
 def list_images(as_json: bool) -> None:
     """List the images in the cache, newest first."""
     with showing("image list") as display:

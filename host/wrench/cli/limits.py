@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 
 import click
-from click.shell_completion import CompletionItem
 
 from wrench.board import Board
+from wrench.cli import completion
 from wrench.cli.options import JSON, PORT, Speed
 from wrench.cli.tables import aligned
-from wrench.levels import WATCHED, Protection
+from wrench.levels import CEILING, WATCHED, Protection, protection_named
 from wrench.link import Frame
+from wrench.units import Unit, unit_of
 from wrench_firmware import wire
-
-_CEILING = "speed"
-
-
-def _names(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
-    names = [_CEILING, *(name.replace(" ", "-") for name in WATCHED)]
-    return [CompletionItem(name) for name in names if name.startswith(typed)]
-
-
-def _levels(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in wire.LEVELS if name.startswith(typed)]
 
 
 @click.group(invoke_without_command=True)
@@ -48,8 +38,14 @@ def limits(ctx: click.Context, port: str | None, as_json: bool) -> None:
 
 
 @limits.command("set")
-@click.argument("protection", shell_complete=_names)
-@click.argument("words", nargs=-1, required=True, metavar="[LEVEL] VALUE", shell_complete=_levels)
+@click.argument("protection", shell_complete=completion.protections)
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="[LEVEL] VALUE",
+    shell_complete=completion.levels,
+)
 @PORT
 @click.pass_obj
 def set_(outer: str | None, protection: str, words: tuple[str, ...], port: str | None) -> None:
@@ -59,23 +55,29 @@ def set_(outer: str | None, protection: str, words: tuple[str, ...], port: str |
     What protects more than the board file is taken at once. What protects less needs its button,
     held while power comes.
     """
-    if protection == _CEILING:
+    if protection == CEILING:
         permille = Speed().convert(" ".join(words), None, None)
         with Board(port or outer) as board:
             board.set_ceiling(permille)
             click.echo(_speeds(board.status()))
         return
+    try:
+        protection = protection_named(protection)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="PROTECTION") from error
     level, *value = words
     if level not in wire.LEVELS or not value:
         raise click.UsageError(
             f"give a level ({', '.join(wire.LEVELS)}) and a value, such as `{protection} trip 3.5A`"
         )
+    try:
+        unit = unit_of(WATCHED[protection]) if protection in WATCHED else Unit("")
+        wanted = unit.read(" ".join(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="VALUE") from error
     with Board(port or outer) as board:
-        try:
-            board.set_level(protection, level, " ".join(value))
-            now = board.protection(protection)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
+        board.set_level(protection, level, wanted)
+        now = board.protection(protection)
     click.echo("\n".join(aligned([_HEAD, _row(now)])))
 
 

@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from wrench import image as images
 from wrench.errors import ImageError
+
+if TYPE_CHECKING:
+    from wrench import image as images
 
 
 class UserInterruptError(ImageError):

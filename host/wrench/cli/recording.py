@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wrench.cli.options import JSON, PORT, Duration
+from wrench.cli.options import JSON, PORT, Duration, Moment, refuse_backwards
 from wrench.cli.signals import asked_to_end
+from wrench.errors import damaged
 from wrench.link import Link
 from wrench.transport import BoardConnection
+from wrench.units import counted
 
 if TYPE_CHECKING:
     from wrench.recording.session import Progress
@@ -105,6 +107,8 @@ def info(file: Path, as_json: bool) -> None:
     with Recording(file) as recording:
         told = facts(recording)
     click.echo(json.dumps(told, indent=2) if as_json else "\n".join(lines(told)))
+    if told["problems"]:
+        raise damaged(file, told["problems"])
 
 
 @click.command()
@@ -118,8 +122,8 @@ def info(file: Path, as_json: bool) -> None:
     show_default=True,
     help="All but the waveform go to csv and parquet only.",
 )
-@click.option("--from", "start_s", type=Duration(), help="Leave out what comes before, as 90s.")
-@click.option("--until", "end_s", type=Duration(), help="Leave out what comes from then on.")
+@click.option("--from", "start_s", type=Moment(), help="Leave out what comes before, as 90s.")
+@click.option("--until", "end_s", type=Moment(), help="Leave out what comes from then on.")
 @_FORCE
 @JSON
 def export(
@@ -135,9 +139,14 @@ def export(
 ) -> None:
     """Write a recording in a format that other programs read."""
     from wrench.recording import Recording  # noqa: PLC0415
-    from wrench.recording.export import ENDINGS, Job  # noqa: PLC0415
+    from wrench.recording.export import ENDINGS, TABLES, Job  # noqa: PLC0415
     from wrench.recording.export import export as write  # noqa: PLC0415
 
+    refuse_backwards(start_s, end_s, "--until")
+    if what != "waveform" and format_ not in TABLES:
+        raise click.UsageError(
+            f"{format_} holds a waveform; export {what} to {' or '.join(TABLES)}"
+        )
     ending = ENDINGS[format_] if what == "waveform" else f"-{what}{ENDINGS[format_]}"
     path = output or file.with_name(file.stem + ending)
     with Recording(file) as recording:
@@ -146,11 +155,12 @@ def export(
     if as_json:
         told = {"files": [str(it) for it in done.files], "rows": done.rows, "gaps": done.gaps}
         click.echo(json.dumps(told | {"problems": problems}))
-        return
-    gaps = "no gaps" if not done.gaps else f"{done.gaps} gaps, which it shows"
-    click.echo(f"{', '.join(map(str, done.files))}: {done.rows:,} rows, {gaps}")
-    for problem in problems:
-        click.echo(f"damaged: {problem}", err=True)
+    else:
+        gaps = f"{counted(done.gaps, 'gap')}, shown as such" if done.gaps else "no gaps"
+        files = ", ".join(map(str, done.files))
+        click.echo(f"{files}: {counted(done.rows, 'row')}, {gaps}")
+    if problems:
+        raise damaged(file, problems)
 
 
 @click.command()
@@ -169,9 +179,9 @@ def recover(file: Path, output: Path | None, force: bool, as_json: bool) -> None
     if done.was_whole:
         click.echo(f"{done.path} is whole already")
         return
-    left_out = f", {done.left_out} damaged ones left out" if done.left_out else ""
-    cut = f"; {done.cut_bytes:,} bytes at its end were not" if done.cut_bytes else ""
-    click.echo(f"{done.path} is whole: {done.chunks} chunks{left_out}{cut}")
+    left_out = f", {counted(done.left_out, 'damaged one')} left out" if done.left_out else ""
+    cut = f"; {counted(done.cut_bytes, 'byte')} at its end cut off" if done.cut_bytes else ""
+    click.echo(f"{done.path} is whole: {counted(done.chunks, 'chunk')}{left_out}{cut}")
 
 
 def _record(port: str | None, as_json: bool, **options: Any) -> None:
@@ -218,7 +228,7 @@ def _summarise(now: Progress, as_json: bool) -> None:
     if as_json:
         _show_json(now, done=True)
         return
-    samples = f", {now.samples:,} samples" if now.samples else ""
+    samples = f", {counted(now.samples, 'sample')}" if now.samples else ""
     click.echo(
         f"recorded {now.duration_s:.1f} s{samples}, {now.size / 1e6:.2f} MB in {now.path}; "
         f"{now.losses}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wrench.boards.schema import Bearing
-from wrench.cli.options import JSON, Duration
-from wrench.errors import ReportError
+from wrench.cli.options import JSON, Moment, refuse_backwards
+from wrench.errors import ReportError, damaged
 
 if TYPE_CHECKING:
     from wrench.analysis.load import Told
@@ -38,21 +39,22 @@ class Positive(click.ParamType[float]):
         return number
 
 
-class Moment(Duration):
-    """A time since the recording began, "0", "12.5", "90s" or "2min"; converts to seconds."""
+class ReportPath(click.Path):
+    """A file whose ending names a form of report; converts to a Path."""
 
-    name = "time"
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Fails where it is no time, or below 0."""
-        if re.fullmatch(r"0+([.,]0*)?\s*(ms|s|min|h|)", str(value).strip()):
-            return 0.0
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Fails where the ending names none."""
+        from wrench.reporting.write import form_of  # noqa: PLC0415  (not for `wrench --help`)
+
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value!r} is no time in a recording; give one such as 12.5, 90s or 2min")
+            form_of(path)
+        except ReportError as error:
+            self.fail(str(error))
+        return path
 
 
 class Band(click.ParamType[tuple[float, float]]):
@@ -143,6 +145,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
         from wrench.analysis.result import Choices  # noqa: PLC0415
         from wrench.boards import load_board  # noqa: PLC0415
 
+        refuse_backwards(start_s, end_s, "--to")
         told = Told(fs, rpm, load_board(board) if board else None, bearing)
         command(file=file, told=told, choices=Choices(start_s, end_s, axis, band_hz), **others)
 
@@ -154,7 +157,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=ReportPath(),
     metavar="FILE",
     help="Ending in .html, .pdf or .png (one page); default: the recording's name and .html.",
 )
@@ -170,23 +173,28 @@ def report(
     """
     from wrench.analysis.analyse import analyse  # noqa: PLC0415
     from wrench.analysis.files import find_recording  # noqa: PLC0415
+    from wrench.reporting.standing import standing_at, standing_text  # noqa: PLC0415
     from wrench.reporting.summary import summary  # noqa: PLC0415
-    from wrench.reporting.write import form_of, write  # noqa: PLC0415
+    from wrench.reporting.write import write  # noqa: PLC0415
 
     path = output or Path(find_recording(file).stem + ".html")
-    form_of(path)
     if path.exists() and not force:
         raise ReportError(f"{path} is there already; give another name with -o, or --force")
     if not path.parent.is_dir():
         raise ReportError(f"there is no folder {path.parent}; make it, or name another with -o")
-    analysis = analyse(_load(file, told), choices)
+    measurement = _load(file, told)
+    analysis = analyse(measurement, choices)
     size = write(analysis, path)
     if as_json:
         click.echo(json.dumps({"report": str(path), "bytes": size, **summary(analysis)}, indent=2))
-        return
-    for sentence in analysis.missing:
-        click.echo(sentence)
-    click.echo(f"{path}: {size / 1e6:.1f} MB")
+    else:
+        for sentence in analysis.missing:
+            click.echo(sentence)
+        stood = standing_at(measurement, analysis.start_s)
+        if stood is not None:
+            click.echo(standing_text(stood))
+        click.echo(f"{path}: {size / 1e6:.1f} MB")
+    _tell_damage(measurement)
 
 
 @click.command()
@@ -195,7 +203,14 @@ def view(*, file: str, told: Told, choices: Choices) -> None:
     """Look at a recording in a window: mark a stretch of the waveform to see its spectra."""
     from wrench.reporting import viewer  # noqa: PLC0415
 
-    viewer.show(_load(file, told), choices)
+    measurement = _load(file, told)
+    viewer.show(measurement, choices)
+    _tell_damage(measurement)
+
+
+def _tell_damage(measurement: Measurement) -> None:
+    if measurement.damage:
+        raise damaged(measurement.source, measurement.damage)
 
 
 def _load(file: str, told: Told) -> Measurement:

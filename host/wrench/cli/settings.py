@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+import sys
+from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from wrench.board import Board
-from wrench.board_settings import Setting, kinds
+from wrench.board_settings import Setting, number_of
+from wrench.cli import completion
 from wrench.cli.options import JSON, PORT
-from wrench.cli.tables import aligned
+from wrench.cli.tables import aligned, terminal_columns
 from wrench.levels import Protection
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
-    return [CompletionItem(kind.name) for kind in kinds() if kind.name.startswith(typed)]
+class SettingName(click.ParamType[str]):
+    """The name of a setting."""
+
+    name = "setting"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Fails where there is none of that name."""
+        try:
+            number_of(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 @click.group()
@@ -24,35 +36,29 @@ def settings() -> None:
 
 
 @settings.command()
-@click.argument("name", required=False, shell_complete=_names)
+@click.argument("name", type=SettingName(), required=False, shell_complete=completion.settings)
 @PORT
 @JSON
 def get(name: str | None, port: str | None, as_json: bool) -> None:
     """Show all settings, or one."""
     with Board(port) as board:
-        try:
-            found = board.settings() if name is None else [board.setting(name)]
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
+        found = board.settings() if name is None else [board.setting(name)]
     if as_json:
         click.echo(json.dumps([one.as_json() for one in found], indent=2))
     else:
-        click.echo("\n".join(aligned([_HEAD, *(_row(one) for one in found)])))
+        click.echo("\n".join(aligned([_HEAD, *(_row(one) for one in found)], terminal_columns())))
 
 
 @settings.command("set")
-@click.argument("name", shell_complete=_names)
-@click.argument("value")
+@click.argument("name", type=SettingName(), shell_complete=completion.settings)
+@click.argument("value", type=int)
 @PORT
-def set_(name: str, value: str, port: str | None) -> None:
+def set_(name: str, value: int, port: str | None) -> None:
     """Change a setting, as `wrench settings set ceiling_permille 550`; most are the board's own."""
     with Board(port) as board:
-        try:
-            board.set_setting(name, _number(value))
-            now = board.setting(name)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
-    click.echo("\n".join(aligned([_HEAD, _row(now)])))
+        board.set_setting(name, value)
+        now = board.setting(name)
+    click.echo("\n".join(aligned([_HEAD, _row(now)], terminal_columns())))
 
 
 @settings.command()
@@ -80,16 +86,29 @@ def diff(port: str | None, as_json: bool) -> None:
 
 
 @settings.command()
-@click.confirmation_option(prompt="Forget every setting and level that was changed?")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
 @PORT
-def factory(port: str | None) -> None:
+def factory(yes: bool, port: str | None) -> None:
     """Set every setting and level as the board file has it; the motor must be off.
 
     The counts of boots, bearings and running time stay; probation begins anew.
     """
+    if not yes and not _agreed():
+        click.echo("nothing was changed")
+        return
     with Board(port) as board:
         board.factory_reset()
     click.echo("every setting and level is as the board file has it")
+
+
+def _agreed() -> bool:
+    try:
+        return click.confirm("Forget every setting and level that was changed?", err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise click.UsageError("nobody is there to be asked; say --yes") from None
 
 
 _HEAD = ["SETTING", "VALUE", "FACTORY", "RANGE", "MEANING"]
@@ -105,10 +124,3 @@ def _levels(one: Protection) -> list[str]:
         f"{one.unit.shown(one.board_level(level))}"
         for level in one.changed
     ]
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no whole number") from None

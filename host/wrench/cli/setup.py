@@ -2,14 +2,15 @@
 
 import click
 
-from wrench.bench.emulator.runtime import installed_emulator, node
 from wrench.cli.progress import showing
-from wrench.image import find
 
 
 @click.command()
 def setup() -> None:
     """Get Node, the emulator and the MicroPython image ready, so that nothing waits later."""
+    from wrench.bench.emulator.runtime import installed_emulator, node  # noqa: PLC0415
+    from wrench.image import find  # noqa: PLC0415
+
     click.echo(f"node: {node()}")
     click.echo(f"emulator: {installed_emulator(click.echo)}")
     with showing("setup") as display:

@@ -54,6 +54,8 @@ def permission(device: str) -> Finding:
         return good(about, "you may read and write it")
     if sys.platform == "win32":
         return bad(about, "it cannot be opened", "close the program that has it")
+    if not os.path.exists(device):
+        return bad(about, "there is no such device", "plug the board in, or leave out --port")
     group = _group_of(device)
     return bad(
         about,

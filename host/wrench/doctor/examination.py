@@ -11,8 +11,6 @@ from wrench.doctor.finding import Finding, bad, doubtful, good
 from wrench.errors import LinkError, PortError
 from wrench.transport import attached, choose
 
-_KEPT = "1.25"
-
 
 def examine(
     port: str | None = None,
@@ -25,15 +23,18 @@ def examine(
     try:
         ports = choose(port)
     except PortError as error:
-        seen, _, remedy = error.args[0].partition("; ")
-        yield bad("boards", seen, remedy)
+        yield _out_of_reach(error)
         if not attached():
             yield from computer.findings(None)
         return
-    yield good("boards", ports.title)
+    yield good("board", ports.title)
     yield from computer.findings(ports)
     step("asking the board who it is")
-    board = fleet.look(ports)
+    try:
+        board = fleet.look(ports)
+    except PortError as error:
+        yield _out_of_reach(error)
+        return
     yield from what_runs(board)
     if board.state == "operating":
         step(f"listening for {seconds:g} s")
@@ -45,6 +46,11 @@ def examine(
             yield link.silent(error)
 
 
+def _out_of_reach(error: PortError) -> Finding:
+    seen, _, remedy = error.args[0].partition("; ")
+    return bad("board", seen, remedy)
+
+
 def what_runs(board: fleet.Attached) -> Iterator[Finding]:
     """MicroPython, firmware and board file of one board."""
     if board.state != "operating":
@@ -53,10 +59,11 @@ def what_runs(board: fleet.Attached) -> Iterator[Finding]:
         yield good("state", "it operates")
     if board.micropython is not None:
         about = "MicroPython"
-        if _KEPT in board.micropython:
+        if board.runs_firmware:
             yield good(about, board.micropython)
         else:
-            yield bad(about, board.micropython, "install the right one with `wrench flash --image`")
+            remedy = f"{board.flash_command} installs one on which the firmware runs"
+            yield bad(about, board.micropython, remedy)
     if board.up_to_date is None:
         return
     firmware = f"{board.firmware_hash:08x} for {board.board_name}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from wrench.bench.assemble import assemble, bare_flash, find_image, flashed
+from wrench.bench.assemble import assemble, bare_flash, flashed
 from wrench.bench.emulator import StepSeen
 from wrench.bench.plant import Reading
 from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, VirtualBench
@@ -16,6 +16,7 @@ from wrench.boards import Board, load_board
 from wrench.deploy import deployment
 from wrench.errors import PortError, RefusedError
 from wrench.flash import flash
+from wrench.image import find_named
 from wrench.link import Frame, Link, encode
 from wrench_firmware import wire
 
@@ -66,7 +67,7 @@ def content_of(board: Board, image: str = "stock") -> bytes:
 
 def content_with(changed: Mapping[str, str], board: Board = BOARD, image: str = "stock") -> bytes:
     """The same with other texts for some modules of the firmware."""
-    with VirtualBench(bare_flash(find_image(image))) as bench:
+    with VirtualBench(bare_flash(find_named(image))) as bench:
         texts = {path: text.encode() for path, text in changed.items()}
         flash(bench.open(CONSOLE), deployment(board, texts))
         return bench.read_flash()

@@ -28,6 +28,7 @@ __all__ = [
     "cache_dir",
     "cached",
     "find",
+    "find_named",
     "read_uf2",
 ]
 
@@ -56,7 +57,6 @@ def find(
         return ready_built(kind, None, report) or build(kind, progress=report)
     for image in cache.images(report):
         if image.kind == "stock":
-            report(Step("cache", f"{image.path} ({image.source})", done=True))
             return image
     try:
         raw = download(report)
@@ -64,6 +64,18 @@ def find(
     except ImageError as error:
         report(Step("download", f"{error.args[0].partition(';')[0]}; building it", done=True))
     return build("stock", progress=report)
+
+
+def find_named(kind_or_file: str, progress: Progress | None = None) -> Image:
+    """As `find`, for the name of a kind or the path of a UF2 file. Raises ImageError."""
+    if kind_or_file in KINDS:
+        return find(kind_or_file, progress=progress)
+    if not Path(kind_or_file).is_file():
+        raise ImageError(
+            f"{kind_or_file!r} is neither a UF2 file nor a kind of image; "
+            f"choose one of: {', '.join(KINDS)}"
+        )
+    return find(file=kind_or_file, progress=progress)
 
 
 def cached(progress: Progress | None = None) -> list[Image]:

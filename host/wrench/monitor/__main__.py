@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from textual import messages
-from textual.app import App
 from textual.drivers.web_driver import WebDriver
 
-from wrench.monitor.page_size import size
 from wrench.monitor.session import Session, board_opener
 from wrench.monitor.show import show
 from wrench.monitor.symbols import UNICODE
-
-_USUAL_SIZE = (80, 24)
 
 
 class PageDriver(WebDriver):
     """textual-serve's terminal, which ends the screen when the server has gone: a page that nobody
     sees must not keep a motor running.
     """
-
-    def __init__(self, app: App[Any], **options: Any) -> None:
-        super().__init__(app, **options)
-        # It comes with the page's address.
-        self._size = size(*(self._size or _USUAL_SIZE)) or _USUAL_SIZE
 
     def run_input_thread(self) -> None:
         """Read what is typed, until there is no more."""

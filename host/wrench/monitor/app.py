@@ -30,6 +30,7 @@ from wrench.monitor.session import Session
 from wrench.monitor.symbols import Symbols
 from wrench.monitor.watch import Watch
 
+_SCROLLS = {"up": -1, "down": 1, "pageup": -10, "pagedown": 10}
 STOP_KEYS = ("space", "s", "S")
 _TICK_S = 0.05
 _SHARE = 12
@@ -73,15 +74,19 @@ class Panel(Widget):
         self._draw_lines = draw
         self._every_s = every_s
         self._due_s = 0.0
+        self._drawn_for: tuple[int, int] | None = None
         self.live = live
         self.lines: list[Text] = []
         self._strips: list[Strip] = []
 
     def redraw(self, watch: Watch, view: View, now_s: float, *, anyhow: bool = False) -> None:
-        """Draw anew where it is time to; drawing takes at most a small share of the processor."""
+        """Draw anew where it is time to, or the size is another; drawing takes at most a small
+        share of the processor."""
         width, height = self.size
-        if not width or not height or (now_s < self._due_s and not anyhow):
+        fits = self._drawn_for == (width, height)
+        if not width or not height or (now_s < self._due_s and fits and not anyhow):
             return
+        self._drawn_for = width, height
         began_s = time.thread_time()
         lines = self._draw_lines(watch, view, width, height)[:height]
         console = self.app.console
@@ -132,8 +137,11 @@ class Dialog(ModalScreen[bool]):
         self.dismiss(agreed)
 
     def on_key(self, event: events.Key) -> None:
-        """Any key closes a text that asks nothing."""
-        if self._any_key:
+        """Any key closes a text that asks nothing, but those that move what has not the room."""
+        if lines := _SCROLLS.get(event.key):
+            event.stop()
+            self.query_one(".dialog").scroll_relative(y=lines, animate=False)
+        elif self._any_key:
             event.stop()
             self.dismiss(False)
 
@@ -201,9 +209,10 @@ class MonitorApp(App[None]):
     .widest.boxed #link-line { display: none; }
     .tiny Panel, .tiny Horizontal { display: none; }
     .tiny #small { display: block; }
-    .dialog { width: auto; max-width: 96%; height: auto; padding: 0 1; border: round white; }
+    .dialog { width: auto; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; }
+    .dialog { border: round white; overflow: hidden auto; scrollbar-size-vertical: 1; }
     .ascii .dialog { border: ascii white; }
-    .dialog Static { width: auto; height: auto; }
+    .dialog Static { width: auto; max-width: 100%; height: auto; }
     .dialog Input { width: 20; height: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -319,7 +328,8 @@ class MonitorApp(App[None]):
     def action_help(self) -> None:
         """Keys, and what the panels show."""
         keys = (_CONTROL_KEYS if self.CONTROL else "") + _LOOK_KEYS
-        text = f"{keys}\n{_HELP}Any key closes this."
+        news = panels.news_in_full(self.watch_board, self.view)
+        text = f"{news}{keys}\n{_HELP}Arrows move this; any other key closes it."
         self.push_screen(Dialog(text, self.view.symbols, any_key=True))
 
     def action_leave(self) -> None:

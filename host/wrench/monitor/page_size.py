@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MOST_COLUMNS, MOST_LINES = 1000, 500
+USUAL_SIZE = (80, 24)
 
 
 def size(columns: object, lines: object) -> tuple[int, int] | None:

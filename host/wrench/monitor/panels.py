@@ -23,9 +23,11 @@ from wrench.monitor.waveform import Spectrum, spectrum, spectrum_samples
 SPANS_S = (60.0, 600.0, 3600.0)
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20
 _MESSAGE_S = 8.0
+_OLD_S = 2.0
 _WAVE_S = (0.05, 0.1, 0.2, 0.5)
 _TURNS_SHOWN = 4.0
 _NAMED_WIDTH = 56
+_KEYS_NAMED = ("stop", "run", "help", "quit")
 _LABEL = 18
 
 
@@ -221,7 +223,7 @@ def news(watch: Watch, view: View, width: int, height: int) -> list[Text]:
     for text in _news(watch, view):
         lines += _wrapped(text, width - 2)
     if len(lines) > height:
-        # The help has all of it; a sentence that ends in the middle would mislead.
+        # `news_in_full` has all of it; a sentence that ends in the middle would mislead.
         last = lines[height - 1]
         more = f" {view.symbols.fold('…')} ? for all"
         words = last.plain
@@ -230,6 +232,12 @@ def news(watch: Watch, view: View, width: int, height: int) -> list[Text]:
         lines[height - 1] = Text(words + more, style=last.style)
     lines = [Text(" ").append_text(line) for line in lines[:height]]
     return [fit(line, width) for line in _filled(lines, height)]
+
+
+def news_in_full(watch: Watch, view: View) -> str:
+    """The same without regard to room, a line each, and an empty one where there is any."""
+    lines = [text.plain for text in _news(watch, view)]
+    return "\n".join([*lines, "", ""]) if lines else ""
 
 
 def _news(watch: Watch, view: View) -> list[Text]:
@@ -253,6 +261,10 @@ def _state(watch: Watch) -> list[tuple[str, str]]:
     if not watch.live or status is None:
         return [(f"Waiting for the board: {watch.waiting or 'no status yet'}", styles.BAD)]
     told: list[tuple[str, str]] = []
+    age_s = watch.report.frame_age_s
+    if age_s is not None and age_s > _OLD_S:
+        old = f"The link is slow: what is shown may be {age_s:.0f} s old. A stop goes out at once."
+        told.append((old, styles.BAD))
     if status.mode == "tripped":
         told.append((_told(status.fault, fault_hint), styles.BAD))
     for alarm in status.alarms:
@@ -664,14 +676,22 @@ def small(watch: Watch, view: View, width: int, height: int) -> list[Text]:
 
 
 def keys(watch: Watch, view: View, width: int, height: int) -> list[Text]:
-    """What can be typed."""
+    """What can be typed; where there is not the room for all words, those that matter most."""
     commands = [("s", "stop"), ("r", "run"), ("+-", "speed"), ("x", "reset"), ("c", "capture")]
     looks = [("a", "axis"), ("t", "trend"), ("p", "pause"), ("?", "help"), ("q", "quit")]
-    line = Text(" ")
-    gap = "  " if width >= 100 else " "
-    for key, what in (commands if view.control else []) + looks:
-        line.append(key, style=styles.TITLE).append(f" {what}{gap}", style=styles.FAINT)
+    named = (commands if view.control else []) + looks
+    least = [(key, what if what in _KEYS_NAMED else "") for key, what in named]
+    lines = (_keys(named, "  "), _keys(named, " "), _keys(least, " "))
+    line = next((it for it in lines if it.cell_len <= width), lines[-1])
     return [fit(line, width)]
+
+
+def _keys(named: list[tuple[str, str]], gap: str) -> Text:
+    line = Text("")
+    for key, what in named:
+        line.append(f"{gap if line else ' '}{key}", style=styles.TITLE)
+        line.append(f" {what}" if what else "", style=styles.FAINT)
+    return line
 
 
 def _filled(lines: list[Text], room: int) -> list[Text]:

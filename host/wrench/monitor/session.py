@@ -38,11 +38,13 @@ _LOOK_S = 0.2
 _LOOK_AGAIN_S = 0.5
 _ASK_EVERY_S, _ASK_OFTEN_S = 2.0, 0.5
 _ANSWER_S = 3.0
+_LOST_S = 20.0  # an answer that late is none: by then its number may be another command's
 _STOP_AGAIN_S = 0.3
 _STOP_HELD_S = 10.0  # a stop that found no link is sent to a board that is back that soon
 _ENDING_S = 1.0
 _SCREEN_STANDS_S = 5.0
 _STREAM_AGAIN_S = 3.0
+_PING = "get_setting"  # not `hello`: its long answer can delay a control tick of a board that runs
 _BEYOND_ALL = 0x3FFF_FFFF  # a sequence that no event reaches
 _FRAMES_A_TURN = 1024
 _HELD_AT_MOST = 4096
@@ -70,11 +72,13 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a command that the user gave; `refusal` is empty where it was carried out."""
+    """What became of a command that the user gave; `refusal` is empty where it was carried out.
+    Where it is `unknown` what became of it, `refusal` says why."""
 
     command: str
     values: tuple[int, ...]
     refusal: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,8 @@ class _Asked:
     sent_s: float
     by_user: bool
     owned_before: bool = False
+    late: bool = False
+    """Whether it has waited longer than an answer should take."""
 
 
 @dataclass
@@ -203,7 +209,6 @@ class Session:
         self._asked: dict[int, _Asked] = {}
         self._questions: deque[tuple[str, tuple[int, ...]]] = deque()
         self._question: int | None = None
-        self._ping: tuple[int, float] | None = None
         self._ping_s = 0.0
         self._levels_due: deque[int] = deque()
         self._turning = True
@@ -216,6 +221,7 @@ class Session:
         self._streamed_s = self._clock()
         self._target = 0
         self._stopping_s: float | None = None
+        self._stop_by_user = False
         self._run_us: int | None = None
         self._turned = False
 
@@ -371,12 +377,12 @@ class Session:
         self._losses = Losses()
         for asked in self._asked.values():
             if asked.by_user:
-                self._put(Answer(asked.name, asked.values, "the link was lost"))
+                self._put(Answer(asked.name, asked.values, "the link was lost", unknown=True))
         self._clear_connection()
         self._retry_s = self._clock()
-        self._wait_for_board(reason)
         if owned:
             self._put(Told("the link is lost: the board stops the run that this monitor owned"))
+        self._wait_for_board(reason)
 
     # -- sending -------------------------------------------------------------------------
     def _send_commands(self, wait_s: float) -> None:
@@ -397,6 +403,7 @@ class Session:
             link.owns_run = False
             self._run_us = None
             self._stopping_s = now_s
+            self._stop_by_user = self._stop_by_user or by_user
             if self._stop_asked_s is None:
                 self._stop_asked_s = now_s
         sequence = link.post(name, *values)
@@ -404,6 +411,7 @@ class Session:
         if name == "run":
             link.owns_run = True
             self._stopping_s = self._stop_asked_s = None
+            self._stop_by_user = False
             if not owned:
                 self._run_us, self._turned = None, False
         return sequence
@@ -448,9 +456,12 @@ class Session:
         asked = self._asked.pop(sequence, None)
         if asked is None:
             return
+        # The board answers in order: what was asked before has lost its answer.
+        for earlier in [number for number, it in self._asked.items() if it.sent_s < asked.sent_s]:
+            self._give_up(earlier)
         done = frame["reason"] == "done"
-        if self._ping and self._ping[0] == sequence:
-            self._latency_s, self._ping = self._clock() - self._ping[1], None
+        if asked.name == _PING:
+            self._latency_s = self._clock() - asked.sent_s
         if self._question == sequence:
             self._question = None
         if self._trial:
@@ -461,6 +472,8 @@ class Session:
             else:
                 link.owns_run = asked.owned_before and link.owns_run
         elif asked.name == "stop":
+            # Of those that were sent for one key any will do.
+            asked.by_user, self._stop_by_user = self._stop_by_user, False
             self._stopping_s = self._stop_asked_s = None
         elif asked.name == "stream" and not done and self._gate:
             self._gate.denied(self._clock(), frame["reason"])
@@ -507,32 +520,45 @@ class Session:
         if self._stopping_s is not None and now_s - self._stopping_s > _STOP_AGAIN_S:
             self._send("stop", (), by_user=False)
         for sequence, asked in list(self._asked.items()):
-            if now_s - asked.sent_s > _ANSWER_S:
-                self._unanswered(sequence, asked)
+            if now_s - asked.sent_s > _LOST_S:
+                self._give_up(sequence)
+            elif now_s - asked.sent_s > _ANSWER_S and not asked.late:
+                self._unanswered(sequence, f"the board has not answered for {_ANSWER_S:g} s")
         # The answer takes heap of the board, which collects none in a run.
         if self._levels_due and not self._turning and not self._questions:
             self._questions.append(("get_levels", (self._levels_due.popleft(),)))
         if self._question is None and self._questions:
             name, values = self._questions.popleft()
             self._question = self._send(name, values, by_user=False)
-        elif self._ping is None and now_s >= self._ping_s:
+        elif now_s >= self._ping_s and not any(
+            it.name == _PING and not it.late for it in self._asked.values()
+        ):
             young = self._gate is not None and self._gate.on_probation(now_s)
             self._ping_s = now_s + (_ASK_OFTEN_S if young else _ASK_EVERY_S)
-            # Not `hello`: its long answer can delay a control tick of a board that runs.
-            self._ping = (self._send("get_setting", (0,), by_user=False), now_s)
+            self._send(_PING, (0,), by_user=False)
         self._mind_the_waveform(now_s)
 
-    def _unanswered(self, sequence: int, asked: _Asked) -> None:
-        del self._asked[sequence]
+    def _unanswered(self, sequence: int, why: str) -> None:
+        """Its answer may still come, behind all that a slow link has to carry before it."""
+        asked = self._asked[sequence]
+        asked.late = True
         if self._question == sequence:
             self._question = None
-        if self._ping and self._ping[0] == sequence:
-            self._ping = None
+        if asked.by_user:
+            self._put(Answer(asked.name, asked.values, why, unknown=True))
+
+    def _give_up(self, sequence: int) -> None:
+        asked = self._asked[sequence]
+        if not asked.late and asked.name != "stop":  # which is sent again
+            self._unanswered(sequence, "the board's answer was lost")
+        del self._asked[sequence]
         if self._trial and sequence in (self._trial.on, self._trial.off):
             self._trial = None
-        if asked.by_user:
-            reason = f"the board has not answered for {_ANSWER_S:g} s"
-            self._put(Answer(asked.name, asked.values, reason))
+
+    def _waited_s(self, now_s: float) -> float:
+        """How long the answer that tells the latency has been waited for by now."""
+        sent_s = [it.sent_s for it in self._asked.values() if it.name == _PING]
+        return now_s - min(sent_s) if sent_s else 0.0
 
     def _mind_the_screen(self, now_s: float) -> None:
         link = self._link
@@ -548,8 +574,7 @@ class Session:
         if gate is None or not self._for_screen or self._questions or self._question:
             return  # a link that is measured carries nothing out of the ordinary
         if gate.on:
-            waited = now_s - self._ping[1] if self._ping else 0.0
-            late_s = max(waited, self._latency_s or 0.0)
+            late_s = max(self._waited_s(now_s), self._latency_s or 0.0)
             if not gate.judge(now_s, late_s, self._losses.frames):
                 self._send("stream", (0,), by_user=False)
             elif now_s - self._streamed_s > _STREAM_AGAIN_S:
@@ -607,8 +632,8 @@ class Session:
         link, gate = self._link, self._gate
         now_s = self._clock()
         latency_s = self._latency_s
-        if latency_s is not None and self._ping:
-            latency_s = max(latency_s, now_s - self._ping[1])
+        if latency_s is not None:
+            latency_s = max(latency_s, self._waited_s(now_s))
         report = LinkReport(
             connected=link is not None,
             owns_run=link is not None and link.owns_run,
@@ -654,8 +679,8 @@ def _sum(one: Losses, other: Losses) -> Losses:
 
 def board_opener(port: str | None) -> Callable[[], Port]:
     """A function that opens the link of the board at `port` (as `transport.choose` takes it), and
-    finds it again when it has another name then. Its first call waits as long as a board takes to
-    start."""
+    finds it again when it has another name then, or another board when that one has not come back
+    and `port` means the other now. Its first call waits as long as a board takes to start."""
     connection: BoardConnection | None = None
 
     def open_port() -> Port:
@@ -666,10 +691,12 @@ def board_opener(port: str | None) -> Callable[[], Port]:
         try:
             return connection.open_link(_LOOK_S)
         except PortError:
-            if port is None:
-                # The only board there was may now hang on another socket.
-                with contextlib.suppress(PortError):
-                    connection = BoardConnection(None)
+            # Its place tells a board from others, and it may hang on another socket now.
+            with contextlib.suppress(PortError):
+                found = BoardConnection(port)
+                opened = found.open_link(_LOOK_S)
+                connection = found
+                return opened
             raise
 
     return open_port

@@ -290,7 +290,9 @@ class Watch:
 
     def _answered(self, answer: Answer) -> None:
         name = answer.command.replace("_", " ")
-        if answer.refusal:
+        if answer.unknown:
+            self.say(f"{name}: {answer.refusal}", styles.BAD)
+        elif answer.refusal:
             verb = {"run": "run", "reset_trip": "reset the trip"}.get(answer.command, name)
             self.say(f"the board did not {verb}: {answer.refusal}", styles.BAD)
         elif answer.command == "run":

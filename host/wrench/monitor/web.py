@@ -25,10 +25,11 @@ from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 from wrench.errors import WrenchError
-from wrench.monitor.page_size import size
+from wrench.monitor.page_size import USUAL_SIZE, size
 
 HOST = "127.0.0.1"
 _FONT_SIZE = 16
+_PING_S = 3.0  # half of it more, and a browser that has not answered is gone, and its run with it
 _HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
@@ -70,7 +71,8 @@ def _command(arguments: list[str]) -> str:
 class _Pages(Server):
     """Lets in who this computer's own browser is: a page of another origin, or a name that leads
     here by a trick of DNS, would otherwise reach a motor. With control, a key that only the printed
-    address has is asked for as well, so that no other user of the computer can.
+    address has is asked for as well, so that no other user of the computer can. No cookie has it: a
+    browser does not tell ports apart, and would give it to whatever else is served here.
     """
 
     def __init__(
@@ -85,7 +87,6 @@ class _Pages(Server):
         )
         self._say = say
         self._key = secrets.token_urlsafe(16) if control else ""
-        self._cookie = f"wrench-monitor-{port}"  # a browser does not tell ports apart
         self._hosts = {f"{HOST}:{port}", f"localhost:{port}"}
         self._origins = {f"http://{host}" for host in self._hosts}
         self._open: set[asyncio.Task[object]] = set()
@@ -133,22 +134,42 @@ class _Pages(Server):
         """The page; its screen is at the host by which the browser has found it."""
         context = {
             "application": {"name": self.title},
-            "host": request.host,
+            "screen": f"ws://{request.host}/ws" + (f"/{self._key}" if self._key else ""),
             "font_size": _FONT_SIZE,
         }
         return aiohttp_jinja2.render_template("app_index.html", request, context)
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """A page's screen is open for as long as this runs."""
-        if not web.WebSocketResponse().can_prepare(request).ok:
+        """A page's screen is open for as long as this runs, and its browser answers."""
+        websocket = web.WebSocketResponse(heartbeat=_PING_S)
+        if not websocket.can_prepare(request).ok:
             raise web.HTTPBadRequest(text="a page opens this by itself")
+
+        async def close() -> None:
+            await websocket.close()
+
         page = asyncio.current_task()
         assert page is not None
         self._open.add(page)
         try:
-            return await super().handle_websocket(request)
+            await websocket.prepare(request)
+            screen = AppService(
+                self.command,
+                write_bytes=websocket.send_bytes,
+                write_str=websocket.send_str,
+                close=close,
+                download_manager=self.download_manager,
+            )
+            await screen.start(*_size(request))
+            try:
+                await self._process_messages(websocket, screen)
+            finally:
+                await screen.stop()
+        except asyncio.CancelledError:
+            await close()
         finally:
             self._open.discard(page)
+        return websocket
 
     async def _process_messages(
         self, websocket: web.WebSocketResponse, app_service: AppService
@@ -168,6 +189,7 @@ class _Pages(Server):
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
+        app.router.add_get("/ws/{page_key}", self.handle_websocket)
         app.middlewares.append(self._guard())
         return app
 
@@ -179,18 +201,25 @@ class _Pages(Server):
                 origin is not None and origin not in self._origins
             ):
                 raise web.HTTPForbidden(text="only a page of this computer's own is let in")
-            given = request.query.get("key") or request.cookies.get(self._cookie, "")
+            given = request.query.get("key") or request.match_info.get("page_key", "")
             known = not self._key or secrets.compare_digest(given.encode(), self._key.encode())
             if not known and not request.path.startswith("/static/"):
                 raise web.HTTPForbidden(text="open the address that `wrench monitor` has printed")
             response = await handler(request)
             if not response.prepared:
                 response.headers.update(_HEADERS)
-                if self._key and request.path == "/":
-                    response.set_cookie(self._cookie, self._key, httponly=True, samesite="Strict")
             return response
 
         return guard
+
+
+def _size(request: web.Request) -> tuple[int, int]:
+    """Columns and lines that a page asks for in its address."""
+    try:
+        asked = [int(request.query[name]) for name in ("width", "height")]
+    except (KeyError, ValueError):
+        return USUAL_SIZE
+    return size(*asked) or USUAL_SIZE
 
 
 def _message(text: str) -> tuple[str, Any]:

@@ -285,6 +285,29 @@ def take_for_writing(file: BinaryIO, path: Path) -> None:
         return  # not every file system has locks
 
 
+def is_being_recorded(file: BinaryIO) -> bool:
+    """Whether a recorder, or whoever mends, has an open file. Keeps nobody away for longer than it
+    takes to ask."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415
+
+            file.seek(_BEYOND)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(_BEYOND)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:
+        return False  # not every file system has locks
+    return False
+
+
 def _opened(path: Path, overwrite: bool) -> BinaryIO:
     """A new file, or an old one with its content still there, without a buffer."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from wrench.errors import RecordingError
 from wrench.recording.chunk import INDEX_ENTRY
+from wrench.units import counted
 
 _RECORD_HEAD = struct.Struct("<BQ")
 _LARGEST_CHUNK = 1 << 28  # bytes; room is taken before anything is unpacked
@@ -261,8 +262,7 @@ def _from_records(data: memoryview) -> Contents:
     cut = len(data) - contents.data_bytes
     contents.problems.append(
         "its writing was cut short"
-        + (f", {cut:,} bytes at its end are not readable" if cut else "")
-        + "; `wrench recover` makes it whole"
+        + (f", {counted(cut, 'byte')} at its end cannot be read" if cut else "")
     )
     return contents
 

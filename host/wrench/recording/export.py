@@ -126,7 +126,7 @@ class Job:
 
 def export(job: Job, format_: str) -> Exported:
     """Write a recording in one of FORMATS. Raises RecordingError."""
-    if job.what != "waveform" and format_ in ("wav", "uff58"):
+    if job.what != "waveform" and format_ not in TABLES:
         raise RecordingError(f"{format_} holds a waveform; export {job.what} to csv or parquet")
     try:
         done = FORMATS[format_](job)
@@ -317,6 +317,8 @@ FORMATS: dict[str, Callable[[Job], Exported]] = {
     "csv": _csv,
     "parquet": _parquet,
 }
+TABLES = ("csv", "parquet")
+"""Formats for all but the waveform."""
 ENDINGS = {"uff58": ".uff", "wav": ".wav", "csv": ".csv", "parquet": ".parquet"}
 
 

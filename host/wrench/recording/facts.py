@@ -11,6 +11,7 @@ from typing import Any
 from wrench.chronicle import described
 from wrench.recording import schema
 from wrench.recording.reader import Recording
+from wrench.units import counted
 
 _EVENTS_SHOWN = 20
 _GAPS_SHOWN = 10
@@ -29,6 +30,7 @@ def facts(recording: Recording) -> dict[str, Any]:
         "file": str(recording.path),
         "bytes": recording.size,
         "complete": recording.is_complete,
+        "being_recorded": recording.is_being_recorded,
         "started": None if started is None else started.isoformat(),
         "device_time_at_start_us": recording.start_time_us,
         "duration_s": duration_s,
@@ -69,9 +71,10 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
         f"({board['firmware_hash']:08x}), id {board['unique_id']}"
     )
     yield f"board file {told['board_file'] or 'not known to the recorder'}"
-    yield f"recorded   by wrench {told['wrench_version']}"
+    now = ", and goes on" if told["being_recorded"] else ""
+    yield f"recorded   by wrench {told['wrench_version']}{now}"
     if waveform["samples"]:
-        yield f"waveform   {waveform['samples']:,} samples of x, y, z{_rate(waveform)}"
+        yield f"waveform   {counted(waveform['samples'], 'sample')} of x, y, z{_rate(waveform)}"
     else:
         yield "waveform   none"
     yield from _gap_lines(waveform["gaps"])
@@ -85,7 +88,7 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {topic:<17} {it['messages']:>10,} {it['schema']}{per_second}"
     yield from _event_lines(told["events"])
     for problem in told["problems"]:
-        yield f"damaged: {problem}"
+        yield f"damaged    {problem}"
 
 
 def _rate(waveform: dict[str, Any]) -> str:
@@ -101,11 +104,12 @@ def _gap_lines(gaps: list[dict[str, Any]]) -> Iterator[str]:
     for gap in gaps[:_GAPS_SHOWN]:
         yield (
             f"gap        at {gap['start_s']:.3f} s, {gap['end_s'] - gap['start_s']:.3f} s, "
-            f"{gap['missing_samples']:,} samples: {gap['why']}"
+            f"{counted(gap['missing_samples'], 'sample')}: {gap['why']}"
         )
     if len(gaps) > _GAPS_SHOWN:
         missing = sum(gap["missing_samples"] for gap in gaps[_GAPS_SHOWN:])
-        yield f"           and {len(gaps) - _GAPS_SHOWN} gaps more, {missing:,} samples"
+        more = counted(len(gaps) - _GAPS_SHOWN, "gap")
+        yield f"           and {more} more, {counted(missing, 'sample')}"
 
 
 def _event_lines(events: list[dict[str, Any]]) -> Iterator[str]:

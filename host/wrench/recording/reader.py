@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from wrench.errors import RecordingError
 from wrench.recording import contents as in_file
 from wrench.recording import schema, timing
+from wrench.recording.container import is_being_recorded
 from wrench.recording.recorder import CLOCK_METADATA, METADATA, OFFSET
 from wrench.recording.timing import Break
 from wrench.sample_clock import NUMBER_MASK
@@ -139,7 +140,8 @@ class Recording:
     range does not touch is not read.
 
     A file whose writing was cut short opens too, up to its last whole chunk; `is_complete` is False
-    then. A chunk that is damaged is left out. `problems` has a sentence for each such thing.
+    then. A chunk that is damaged is left out. `problems` has a sentence for each such thing. One
+    that `is_being_recorded` is as it was when it was opened, and that is no problem.
 
     Raises RecordingError where the file cannot be read or is no recording of Wrench.
     """
@@ -148,6 +150,7 @@ class Recording:
         self.path = Path(path)
         try:
             with self.path.open("rb") as file:
+                self.is_being_recorded = is_being_recorded(file)
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError as error:
             raise RecordingError(f"there is no {path}; check the name") from error
@@ -165,7 +168,7 @@ class Recording:
     def _open(self) -> None:
         self._contents = in_file.read_contents(self._data, self.path)
         self._channels = {it.topic: it.id for it in self._contents.channels.values()}
-        self._problems = dict.fromkeys(self._contents.problems)
+        self._problems = dict.fromkeys([] if self.is_being_recorded else self._contents.problems)
         self._messages: dict[str, list[tuple[int, bytes]]] | None = None
         self._tables: dict[str, Table] = {}
         self._blocks: NDArray[Any] | None = None
@@ -327,12 +330,10 @@ class Recording:
         """Where samples of the waveform are missing, from the times of its blocks."""
         blocks = self.blocks()
         rate = self._known(timing.rate_hz(blocks)[0])
-        time_s = self._time_s(blocks["device_time_us"] * 1000)
         found: list[Gap] = []
-        for it in timing.breaks(blocks):
-            start_s = float(time_s[it.before - 1])
-            end_s = float(time_s[it.before] - (blocks["samples"][it.before] - 1) / rate)
-            found.append(_gap(start_s, max(start_s, end_s), it, rate))
+        for it, *edges_us in timing.edges_us(blocks, rate):
+            start_s, end_s = self._time_s(np.array(edges_us) * 1000)
+            found.append(_gap(float(start_s), float(end_s), it, rate))
         return found
 
     def status(self) -> Table:

@@ -26,6 +26,7 @@ from wrench.recording.container import (
     take_for_writing,
 )
 from wrench.recording.contents import Contents
+from wrench.units import counted
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def _completed(file: BinaryIO, path: Path) -> Recovered:
         damaged = [it for it in contents.chunks if not _is_sound(data, it)]
         if damaged:
             raise RecordingError(
-                f"{len(damaged)} chunks in {path} are damaged; write a copy without them with "
-                "-o FILE"
+                f"{path} has {counted(len(damaged), 'damaged chunk')}; write a copy of the rest "
+                "with -o FILE"
             )
         end, tail = _tail(data, contents)
     if contents.is_complete:

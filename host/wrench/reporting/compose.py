@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from wrench.reporting.document import (
     Text,
 )
 from wrench.reporting.event_text import happened, meaning
+from wrench.reporting.standing import standing_at, standing_text
 
 _MOST_EVENTS = 200
 _SHORT_MEANING = 60
@@ -130,7 +132,7 @@ def _identity(analysis: Analysis) -> list[tuple[str, str]]:
         rows.append(("began", f"{measurement.began:%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"))
     if measurement.device_start_s is not None:
         rows.append(
-            ("0 s in this report", f"{measurement.device_start_s:.6f} s of the board's own time")
+            ("device time", f"began {measurement.device_start_s:.6f} s after the board's reset")
         )
     rows.append(("duration", _seconds(measurement.duration_s)))
     if (analysis.start_s, analysis.end_s) != (0.0, measurement.duration_s):
@@ -172,8 +174,25 @@ def _pictures(analysis: Analysis, names: Sequence[str]) -> tuple[Block, ...]:
             def draw(figure: figures.Canvas, kind: figures.Kind = kind) -> None:
                 kind.draw(figure, analysis)
 
-            made.append(Picture(kind.name, caption, alt, kind.height_in(analysis), draw))
+            picture = Picture(kind.name, caption, alt, kind.height_in(analysis), draw)
+            if kind.panels is not None:
+                picture = _of_panels(picture, analysis, kind.panels(analysis))
+            made.append(picture)
     return tuple(made)
+
+
+def _of_panels(picture: Picture, analysis: Analysis, panels: Sequence[Panel]) -> Picture:
+    """The same figure with some of its panels."""
+    return replace(
+        picture,
+        height_in=figures.trend_in(panels),
+        draw=lambda figure: figures.trend(figure, analysis, panels),
+        panels=len(panels),
+        cut=lambda first: (
+            _of_panels(picture, analysis, panels[:first]),
+            _of_panels(picture, analysis, panels[first:]),
+        ),
+    )
 
 
 def _overall(analysis: Analysis) -> tuple[Block, ...]:
@@ -278,8 +297,14 @@ def _readings(analysis: Analysis) -> tuple[Block, ...]:
 def _events(analysis: Analysis) -> tuple[Block, ...]:
     measurement = analysis.measurement
     numbered = figures.shown_events(analysis)
+    blocks: list[Block] = []
+    stood = standing_at(measurement, analysis.start_s)
+    if stood is not None:
+        weight = "warning" if stood.alarms or stood.trip else "plain"
+        no_events = "" if numbered else " Nothing else happens."
+        blocks.append(Text(standing_text(stood) + no_events, weight))
     if not numbered:
-        return ()
+        return tuple(blocks)
     rows = []
     told: dict[str, int] = {}
     for number, event in _weightiest(numbered):
@@ -308,6 +333,7 @@ def _events(analysis: Analysis) -> tuple[Block, ...]:
         )
     columns = ("no.", "at, s", "device time, s", "wall time", "event", "what it means")
     return (
+        *blocks,
         Table(caption, columns, tuple(rows), (0.4, 0.8, 1.0, 1.0, 2.1, 3.7), frozenset({0, 1, 2})),
     )
 

@@ -44,13 +44,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure `height_in` high, `style.WIDTH_IN` wide; `alt` says in words what it shows."""
+    """A figure `height_in` high, `style.WIDTH_IN` wide; `alt` says in words what it shows.
+
+    One of several `panels` below each other may be cut in two where a page ends: `cut` takes how
+    many the first of the two is to have.
+    """
 
     name: str
     caption: str
     alt: str
     height_in: float
     draw: Callable[[Canvas], None]
+    panels: int = 1
+    cut: Callable[[int], tuple[Picture, Picture]] | None = None
 
 
 Block = Text | Points | Facts | Table | Picture

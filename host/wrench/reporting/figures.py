@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import blended_transform_factory
 
 from wrench.analysis import faults
@@ -274,14 +275,21 @@ def trend(figure: Canvas, analysis: Analysis, panels: Sequence[Panel]) -> None:
     _time_axis(grid[-1].xaxis, analysis, _SINCE)
 
 
+def trend_in(panels: Sequence[Panel]) -> float:
+    """How high a figure of these panels is."""
+    return 0.7 + _PANEL_IN * len(panels)
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A figure of a report: its name, when there is one, how to draw it, and how high it is."""
+    """A figure of a report: its name, when there is one, how to draw it, how high it is, and of
+    one over time its panels."""
 
     name: str
     there: Callable[[Analysis], bool]
     draw: Callable[[Canvas, Analysis], None]
     height_in: Callable[[Analysis], float]
+    panels: Callable[[Analysis], list[Panel]] | None = None
 
 
 FIGURES = (
@@ -289,13 +297,15 @@ FIGURES = (
         "vibration",
         lambda analysis: bool(vibration_panels(analysis)),
         vibration,
-        lambda analysis: 0.7 + _PANEL_IN * len(vibration_panels(analysis)),
+        lambda analysis: trend_in(vibration_panels(analysis)),
+        vibration_panels,
     ),
     Kind(
         "machine",
         lambda analysis: bool(machine_panels(analysis)) and bool(analysis.measurement.trends),
         machine,
-        lambda analysis: 0.7 + _PANEL_IN * len(machine_panels(analysis)),
+        lambda analysis: trend_in(machine_panels(analysis)),
+        machine_panels,
     ),
     Kind(
         "waveform",
@@ -348,7 +358,7 @@ def _spectra(
     for place, (name, one) in zip(grid, spectra.items(), strict=True):
         curve = thinned(one.frequency, one.amplitude, logarithmic=logarithmic)
         place.plot(*curve, color=style.BLACK)
-        place.set_ylabel(f"axis {name}, {unit}")
+        place.set_ylabel(f"axis {name},\n{unit}")
         place.set_xlim(float(one.frequency[0]), float(one.frequency[-1]))
         if logarithmic:
             place.set_xscale("log")
@@ -390,13 +400,23 @@ def _time_axis(axis: Axis, analysis: Analysis, name: str) -> None:
     """Seconds as what is easiest to read: s, min or h."""
     span_s = analysis.end_s - analysis.start_s
     unit, unit_s = next(one for one in _TIME_UNITS if span_s >= one[2])[:2]
-    ticks = MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(
-        analysis.start_s / unit_s, analysis.end_s / unit_s
-    )
-    inside = [tick for tick in ticks if analysis.start_s <= tick * unit_s <= analysis.end_s]
-    axis.set_major_locator(FixedLocator([tick * unit_s for tick in inside]))
+    axis.set_major_locator(_TimeLocator(unit_s))
     axis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{time_s / unit_s:.10g}"))
     axis.set_label_text(f"{name}, {unit}")
+
+
+class _TimeLocator(MaxNLocator):
+    """Round numbers of a unit of `unit_s` on an axis in seconds, however far it is zoomed in."""
+
+    def __init__(self, unit_s: float) -> None:
+        super().__init__(8, steps=[1, 2, 5, 10])
+        self._unit_s = unit_s
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Those that lie inside."""
+        ticks = np.asarray(super().tick_values(vmin / self._unit_s, vmax / self._unit_s))
+        ticks = self._unit_s * ticks
+        return ticks[(ticks >= vmin) & (ticks <= vmax)]
 
 
 def _stretch(place: Axes, analysis: Analysis) -> None:

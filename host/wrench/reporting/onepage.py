@@ -13,6 +13,7 @@ from wrench.analysis.result import Analysis
 from wrench.reporting import figures, style
 from wrench.reporting.compose import losses_text
 from wrench.reporting.document import Document, Facts
+from wrench.reporting.standing import standing_at, standing_text
 
 _PAGE_IN = (8.27, 11.69)
 _RECT = (0.02, 0.015, 0.95, 0.975)
@@ -77,6 +78,9 @@ def _trend(analysis: Analysis) -> list[figures.Panel]:
 
 def _head(document: Document, analysis: Analysis) -> list[str]:
     lines = [losses_text(analysis), *analysis.missing]
+    stood = standing_at(analysis.measurement, analysis.start_s)
+    if stood is not None:
+        lines.append(standing_text(stood))
     for block in document.sections[0].blocks:
         if isinstance(block, Facts):
             lines += [f"{name}: {value}" for name, value in block.rows if name in _TOLD]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from wrench.analysis.result import Analysis
 from wrench.reporting import figures
 from wrench.reporting.event_text import happened, meaning
+from wrench.reporting.standing import standing_at
 
 
 def summary(analysis: Analysis) -> dict[str, Any]:
     """What a report tells, as JSON takes it; what is not known is None."""
     measurement, stretch = analysis.measurement, analysis.stretch
+    stood = standing_at(measurement, analysis.start_s)
     waveform = measurement.waveform
     losses = measurement.losses
     return {
@@ -45,6 +48,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "overall": {axis: _overall(analysis, axis) for axis in analysis.overall},
         "velocity_band_hz": analysis.velocity_band_hz,
         "envelope": _envelope(analysis),
+        "at_start": None if stood is None else asdict(stood),
         "events": [
             {
                 "number": number,

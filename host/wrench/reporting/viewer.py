@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backend_bases import Event, KeyEvent
 from matplotlib.backends.registry import BackendFilter, backend_registry
 from matplotlib.figure import Figure
 from matplotlib.widgets import SpanSelector
 
-from wrench.analysis.analyse import analyse, look_at
+from wrench.analysis.analyse import look_at, look_over
 from wrench.analysis.measurement import Measurement
 from wrench.analysis.result import Analysis, Choices
 from wrench.errors import ReportError, WrenchError
@@ -34,7 +35,7 @@ def show(measurement: Measurement, choices: Choices) -> None:
             f"{measurement.source} has no waveform to look at; `wrench report` shows what it has"
         )
     new_window = _window_maker(measurement.source)
-    whole = analyse(measurement, choices)
+    whole = look_over(measurement, choices)
     with style.styled():
         viewer = Viewer(new_window(), whole, choices)
         viewer.draw()
@@ -69,6 +70,8 @@ class Viewer:
             figures.envelope(below[1], self.now)
         if axis not in self.now.spectra and self.now.envelope is None:
             parts[1].text(0.5, 0.6, "\n".join(self.now.missing), ha="center", fontsize=10)
+        for at in self.figure.axes:
+            at.format_coord = _cursor_text(at)  # pyright: ignore[reportAttributeAccessIssue]
         self._title(f"{self.whole.measurement.source}   {_stretch_text(self.now)}")
         self._span = SpanSelector(
             place,
@@ -116,6 +119,21 @@ class Viewer:
             self.next_axis()
         elif event.key == "w":
             self.reset()
+
+
+def _cursor_text(place: Axes) -> Callable[[float, float], str]:
+    """What the toolbar tells of the place below the pointer: in the units of its axes, but for the
+    time, which is told in s."""
+
+    def told(x: float, y: float) -> str:
+        across = place.get_xlabel()
+        unit = "s" if across.startswith("time") else across.rpartition(", ")[2]
+        if across.startswith("order"):
+            unit = "times the shaft's speed"
+        up = place.get_ylabel().replace("\n", " ").rpartition(", ")[2]
+        return f"{x:.4f} {unit}   {y:.4g} {up}" if across else ""
+
+    return told
 
 
 def _stretch_text(analysis: Analysis) -> str:

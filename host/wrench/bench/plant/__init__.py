@@ -3,7 +3,7 @@
 `Plant` takes what the motor driver's pins did and returns what the sensors feel. One file per
 subject, in the order of a step: `supply`, `motor`, `load`, `bearing`, `wear`, `thermal`,
 `vibration` (or `replay`, a recording instead of it), `machine`, which ties them together, and
-`sensors`, what a chip makes of the acceleration. `scenarios` lists what can be wrong.
+`sensors`, what a chip makes of the acceleration. `wrench.bench.scenarios` lists what can be wrong.
 """
 
 from wrench.bench.plant.bearing import (
@@ -16,7 +16,6 @@ from wrench.bench.plant.bearing import (
 )
 from wrench.bench.plant.machine import Drive, MachineParameters, Plant, Reading
 from wrench.bench.plant.replay import Replay
-from wrench.bench.plant.scenarios import SCENARIOS, Scenario, scenario
 from wrench.bench.plant.sensors import (
     MPU6050,
     MPU9250,
@@ -26,6 +25,7 @@ from wrench.bench.plant.sensors import (
     SensorSignal,
 )
 from wrench.bench.plant.vibration import ADXL345_SITE, IIS3DWB_SITE, SensorSite
+from wrench.bench.scenarios import SCENARIOS, Scenario, scenario
 
 __all__ = [
     "ADXL345_SITE",

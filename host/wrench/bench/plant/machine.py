@@ -22,7 +22,6 @@ from wrench.bench.plant.bearing import BearingParameters, DefectKind, DefectTrai
 from wrench.bench.plant.load import LoadParameters, ProcessLoad
 from wrench.bench.plant.motor import Motor, MotorParameters
 from wrench.bench.plant.replay import Replay
-from wrench.bench.plant.scenarios import Scenario
 from wrench.bench.plant.supply import BusParameters, Supply, SupplyBus, SupplyParameters
 from wrench.bench.plant.thermal import ThermalNode, ThermalParameters
 from wrench.bench.plant.variation import Intermittence, SlowVariation
@@ -35,6 +34,7 @@ from wrench.bench.plant.vibration import (
     VibrationParameters,
 )
 from wrench.bench.plant.wear import WearLaw
+from wrench.bench.scenarios import Scenario
 
 _BLOCK_S = 5e-3
 _SUBSTEP_S = 0.5e-3

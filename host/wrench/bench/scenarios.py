@@ -8,9 +8,12 @@ else is compressed: speed, current, heat and vibration keep their own time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from wrench.bench.plant.bearing import DefectKind
 from wrench.errors import BenchError
+
+if TYPE_CHECKING:
+    from wrench.bench.plant.bearing import DefectKind
 
 
 @dataclass(frozen=True, slots=True)

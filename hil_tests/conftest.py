@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from wrench.hil.rig import BOARD, Rig, content_of
 
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board
+from wrench.hil.rig import BOARD, Rig, content_of
 
 
 class MakeRig(Protocol):
@@ -42,7 +42,7 @@ def make_rig() -> Iterator[MakeRig]:
         flash_times_ns: dict[str, int] | None = None,
     ) -> Rig:
         flash = content_of(board, image) if content is None else content
-        made = Rig(board, flash, condition, step_ns, flash_times_ns)
+        made = Rig(board, flash, condition, step_ns=step_ns, flash_times_ns=flash_times_ns)
         open_rigs.append(made)
         return made
 

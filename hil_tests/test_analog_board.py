@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from wrench.hil.rig import Rig
 
 from wrench.boards import load_board
+from wrench.hil.rig import Rig
 
 ANALOG = load_board("pico-analog-piezo-esc")
 WITHIN_S = 0.001

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from wrench.hil.rig import BUTTON_RESETS_S, Rig
 
 from wrench.bench.emulator import StepSeen
 from wrench.bench.virtual import CONSOLE, LINK
 from wrench.errors import RefusedError
+from wrench.hil.rig import BUTTON_RESETS_S, Rig
 
 PERIOD_S = 2.0
 

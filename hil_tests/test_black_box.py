@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from wrench.hil.rig import BOARD, Rig
 
 from wrench.bench.emulator import TYPICAL_FLASH_TIMES_NS
+from wrench.hil.rig import BOARD, Rig
 from wrench.link import encode
 from wrench_firmware import wire
 

@@ -1,9 +1,9 @@
 """Every board in `boards/` boots, tests itself, turns its motor with its own sensor, and stops."""
 
 import pytest
-from wrench.hil.rig import BOARD
 
 from wrench.boards import known_boards, load_board
+from wrench.hil.rig import BOARD
 
 BOARDS = [path.stem for path in known_boards() if path.parent == BOARD.path.parent]
 

@@ -6,12 +6,12 @@ from functools import cache
 from importlib import resources
 
 import pytest
-from wrench.hil.rig import BOARD, Rig, content_of, content_with
 
 from wrench.bench.virtual import CONSOLE, BenchPort
 from wrench.deploy import deployment
 from wrench.errors import RefusedError
 from wrench.flash import flash
+from wrench.hil.rig import BOARD, Rig, content_of, content_with
 from wrench_firmware import wire
 
 # Line of a module, and what comes behind it: a `stream` command sets off the mishap.

@@ -1,9 +1,9 @@
 """Limits that cannot be talked away: lower over the wire, higher only with a hand at the board."""
 
 import pytest
-from wrench.hil.rig import BOARD, Rig
 
 from wrench.errors import RefusedError
+from wrench.hil.rig import BOARD, Rig
 from wrench_firmware import limits, wire
 
 TRIP_UM_S = round(1000 * BOARD.protection.vibration.velocity_trip_mm_s)

@@ -1,10 +1,10 @@
 """Whenever something needed to run the motor is not known to be good, it is off at the pin."""
 
 import pytest
-from wrench.hil.rig import BOARD
 
 from wrench.bench.virtual import CONSOLE, LINK
 from wrench.errors import RefusedError
+from wrench.hil.rig import BOARD
 
 RATED_RPM = BOARD.motor.rated_speed_rpm
 CAP_RPM = BOARD.motor.derate_cap * RATED_RPM

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from wrench.hil.rig import BOARD, Rig, variant
 
 from wrench.bench.plant import Drive
 from wrench.boards import Board, load_board
 from wrench.errors import RefusedError
+from wrench.hil.rig import BOARD, Rig, variant
 from wrench_firmware import wire
 
 Act = Callable[[Rig], None]

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mcap.stream_reader import StreamReader
-from wrench.hil.rig import Rig
 
+from wrench.hil.rig import Rig
 from wrench.recording import Recording
 from wrench.recording.recover import recover
 from wrench.recording.session import Session

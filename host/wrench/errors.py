@@ -13,7 +13,8 @@
     ├── RunEndedError           9   a run ended otherwise than its owner asked
     ├── RecordingError         10   a recording cannot be written, read or exported
     │   └── DamagedError       12   a recording was read, but not all of it
-    └── ReportError            11   a report cannot be made or written
+    ├── ReportError            11   a report cannot be made or written
+    └── RuleBrokenError        13   a campaign has made the motor do what it must not
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
@@ -114,3 +115,9 @@ class ReportError(WrenchError):
     """A report cannot be made or written, or there is no display for a view."""
 
     exit_code = 11
+
+
+class RuleBrokenError(WrenchError):
+    """A campaign has made the motor do what it must not."""
+
+    exit_code = 13

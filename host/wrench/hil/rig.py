@@ -85,6 +85,7 @@ class Rig:
         board: Board,
         content: bytes,
         condition: str = "healthy",
+        *,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         seed: int = 1,

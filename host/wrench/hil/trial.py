@@ -167,7 +167,7 @@ class Trial:
     def _listen_in(self, link: Link) -> None:
         write = link.port.write
 
-        def writing(data: bytes) -> int:
+        def writing(data: bytes) -> int | None:
             for coded in data.split(END):
                 body = body_of(coded) if coded else None
                 if body and body[0] == wire.RUN:

@@ -1,0 +1,79 @@
+"""A short campaign holds, a defect of the firmware does not survive it, and what a campaign has
+found stays mended."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+
+from wrench.hil import rig
+from wrench.hil.campaign import BOARDS, Story, made, survive
+from wrench.hil.invariants import Violation
+from wrench.hil.rig import BOARD, content_with
+from wrench.hil.story import act, story
+
+_SHORT = 16
+
+
+@pytest.mark.parametrize("number", range(len(BOARDS)), ids=[" ".join(it) for it in BOARDS])
+def test_a_short_campaign_is_survived(number: int) -> None:
+    whole = made(2026, number)
+    survive(Story(whole.board, whole.image, whole.seed, whole.acts[:_SHORT]))
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, module: str, line: str, instead: str) -> None:
+    """The firmware with that defect is what every board has."""
+    text = (resources.files("wrench_firmware") / module).read_text()
+    assert text.count(line) == 1, line
+    content = content_with({module: text.replace(line, instead)})
+    monkeypatch.setitem(rig._contents, (BOARD.name, BOARD.hash, "stock"), content)
+
+
+RUN = act("run", 0.3, permille=1000)
+
+
+DEFECTS = {
+    "the link's timeout does not count": (
+        "link lost",
+        "control.py",
+        "                conditions |= protection.OWNED\n",
+        "                pass\n",
+        (RUN, act("host_hangs", 0.1, seconds=0.6)),
+    ),
+    "the cap is 10 % off": (
+        "cap",
+        "governor.py",
+        "        self.cap_permille = min(board.DERATE_CAP_PERMILLE, HARD_CAP_PERMILLE)\n",
+        "        self.cap_permille = board.DERATE_CAP_PERMILLE * 11 // 10\n",
+        (RUN, act("load", 5.0, fraction=0.3)),
+    ),
+    "a silent sensor is no fault": (
+        "blind",
+        "protection.py",
+        "        add(SENSOR_SILENT, q.SENSOR_SILENT_MS, trip=board.VIBRATION_STALE_MS)\n",
+        "",
+        (RUN, act("sensor", 0.5, what="interrupt cut")),
+    ),
+}
+"""Rule that is broken; module, line of it and what stands there instead; acts that show it."""
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_of_the_firmware_is_found(monkeypatch: pytest.MonkeyPatch, defect: str) -> None:
+    rule, module, line, instead, acts = DEFECTS[defect]
+    broken(monkeypatch, module, line, instead)
+    with pytest.raises(Violation, match=rule):
+        survive(story("pico-adxl345", "stock", 1, *acts))
+
+
+def test_no_run_begins_on_a_supply_that_is_too_low() -> None:
+    survive(
+        story(
+            "pico-adxl345-i2c-pwm-enable",
+            "wrench",
+            33396,
+            act("supply", 0.5, volts=5.0),
+            act("run", 0.3, permille=500),
+        )
+    )

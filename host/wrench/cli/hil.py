@@ -1,0 +1,83 @@
+"""`wrench hil`: hardware-in-the-loop campaigns."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from wrench.cli.options import JSON
+from wrench.errors import RuleBrokenError
+
+if TYPE_CHECKING:
+    from wrench.hil.campaign import Told
+
+_TOLD_EVERY_S = 10.0
+
+
+@click.group()
+def hil() -> None:
+    """Try to break a board: random faults against what must hold."""
+
+
+@hil.command()
+@click.option(
+    "--faults", type=click.IntRange(min=1), default=1000, show_default=True, help="How many."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another one, other stories.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Boards at once; default: one a core.")
+@JSON
+def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None:
+    """Random stories of faults and commands on emulated boards, until one breaks a rule.
+
+    A story that breaks one is shrunk to the least that still does, and printed as a test.
+    """
+    from wrench.hil import campaign as run  # noqa: PLC0415  (has the bench)
+
+    began_s = due_s = time.monotonic()
+    stories = had = 0
+    device_s = 0.0
+    broken: Told | None = None
+    for told in run.campaign(seed, faults, jobs):
+        stories, had, device_s = stories + 1, had + told.faults, device_s + told.device_s
+        if told.violation:
+            broken = told
+            break
+        if not as_json and time.monotonic() >= due_s:
+            due_s = time.monotonic() + _TOLD_EVERY_S
+            click.echo(_so_far(stories, had, device_s, due_s - _TOLD_EVERY_S - began_s), err=True)
+    took_s = time.monotonic() - began_s
+    if broken:
+        click.echo(f"{broken.violation}; looking for the least that does that", err=True)
+        broken = run.shrunk(broken, show=lambda it: _progress(len(it.acts)))
+        click.echo(broken.story.as_code("story"))
+    facts = {
+        "seed": seed,
+        "stories": stories,
+        "faults": had,
+        "device_s": round(device_s, 1),
+        "faults_per_s": round(had / took_s, 2),
+        "violation": str(broken.violation) if broken else None,
+    }
+    click.echo(json.dumps(facts) if as_json else _so_far(stories, had, device_s, took_s))
+    if broken:
+        raise RuleBrokenError(
+            f"a rule does not hold ({broken.violation}); the story above tells how, and belongs "
+            "into hil_tests"
+        )
+
+
+def _progress(acts: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{acts} acts ", nl=False, err=True)
+
+
+def _so_far(stories: int, faults: int, device_s: float, took_s: float) -> str:
+    rate = faults / took_s if took_s else 0.0
+    return (
+        f"{faults:,} faults survived in {stories:,} stories, {device_s / 3600:.2f} h of device "
+        f"time; {rate:.1f} faults a second"
+    )

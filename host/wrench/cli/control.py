@@ -10,13 +10,11 @@ import click
 from wrench import operation, readout
 from wrench.board import Board
 from wrench.cli.options import JSON, PORT, Duration, Speed
+from wrench.cli.reading import narrow, reading
 from wrench.cli.signals import asked_to_end
 from wrench.cli.tables import folded, terminal_columns
 from wrench.errors import RefusedError
 from wrench.link import Frame
-
-_WIDE = 120
-_INDENT = 10
 
 
 @click.command()
@@ -52,7 +50,7 @@ def run(
             return asked() or (until_file is not None and until_file.exists())
 
         def show(now: Frame) -> None:
-            told = json.dumps(readout.values(now)) if as_json else _reading(now, board.losses)
+            told = json.dumps(readout.values(now)) if as_json else reading(now, board.losses)
             click.echo(told)
 
         now = board.status()
@@ -103,23 +101,11 @@ def status(port: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    columns = terminal_columns()
-    if columns is None or columns >= _WIDE:
-        reading = [readout.line(now, readout.Losses())]
+    if narrow():
+        told = [readout.short_line(now), f"supply: {readout.supply(now).strip()}"]
     else:
-        reading = [readout.short_line(now), f"supply: {readout.supply(now).strip()}"]
-    _say([readout.identity(greeting), *reading, *readout.explained(now)])
-
-
-def _reading(now: Frame, losses: readout.Losses) -> str:
-    """A line; on a narrow terminal losses and alarms go below, where there are any."""
-    columns = terminal_columns()
-    if columns is None or columns >= _WIDE:
-        return readout.line(now, losses)
-    lines = [readout.short_line(now)]
-    for remark in readout.remarks(now, losses):
-        lines += folded(" " * _INDENT + remark, columns, _INDENT)
-    return "\n".join(lines)
+        told = [readout.line(now, readout.Losses())]
+    _say([readout.identity(greeting), *told, *readout.explained(now)])
 
 
 def _say(lines: list[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wrench.cli.options import JSON, PORT, Duration
+from wrench.cli.reading import reading
 from wrench.cli.signals import asked_to_end
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def _print(port: str | None, as_json: bool, every_s: float | None) -> None:
             if as_json:
                 print_objects(session, click.echo, every_s=every_s or 0.0, ended=ended)
             else:
-                print_lines(session, click.echo, every_s=every_s or 1.0, ended=ended)
+                print_lines(
+                    session, click.echo, every_s=every_s or 1.0, ended=ended, reading=reading
+                )
     except BrokenPipeError:
         # Who read them has had enough; the interpreter would complain again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

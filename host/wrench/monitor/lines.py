@@ -23,6 +23,7 @@ from wrench.monitor.session import (
 _WAIT_S = 0.2
 _SECOND_US = 1_000_000
 Say = Callable[[str], None]
+Reading = Callable[[Frame, readout.Losses], str]
 
 
 class _Thinned:
@@ -44,12 +45,17 @@ class _Thinned:
 
 
 def print_lines(
-    session: Session, say: Say, *, every_s: float = 1.0, ended: Callable[[], bool]
+    session: Session,
+    say: Say,
+    *,
+    every_s: float = 1.0,
+    ended: Callable[[], bool],
+    reading: Reading = readout.line,
 ) -> None:
-    """A line for a status at most every `every_s` seconds of device time, and one for each event
-    and change of the link, until `ended` says so."""
+    """A `reading` for a status at most every `every_s` seconds of device time, and a line for each
+    event and change of the link, until `ended` says so."""
     statuses = _Thinned(every_s)
-    _each(session, ended, lambda item, report: _line(item, report, statuses, say))
+    _each(session, ended, lambda item, report: _line(item, report, statuses, say, reading))
 
 
 def print_objects(
@@ -79,10 +85,10 @@ def _each(
             show(item, batch.report)
 
 
-def _line(item: Item, report: LinkReport, statuses: _Thinned, say: Say) -> None:
+def _line(item: Item, report: LinkReport, statuses: _Thinned, say: Say, reading: Reading) -> None:
     if isinstance(item, Frame):
         if item.name == "status" and statuses.passes(item):
-            say(readout.line(item, report.losses))
+            say(reading(item, report.losses))
         elif item.name == "event":
             told = happening(item["code"], item["detail"], item["value"])
             say(f"{item.time_us / _SECOND_US:8.1f} s  {told.text}")

@@ -21,7 +21,7 @@ DATA_HEAD = (
     ("sequence", "H", ""),
     ("time_us", "Q", "us"),
     ("dropped_frames", "H", ""),
-    ("lost_samples", "H", ""),
+    ("lost_samples", "H", "of the sensor, at least: a FIFO found full counts once"),
 )
 # Every frame from the host: what it is, and a number that comes back in the reply.
 COMMAND_HEAD = (

@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from wrench.hil import rig
-from wrench.hil.campaign import BOARDS, Story, made, survive
+from wrench.hil.campaign import BOARDS, campaign, made, survive
 from wrench.hil.invariants import Violation
 from wrench.hil.rig import BOARD, content_with
 from wrench.hil.story import act, story
@@ -18,8 +18,14 @@ _SHORT = 16
 
 @pytest.mark.parametrize("number", range(len(BOARDS)), ids=[" ".join(it) for it in BOARDS])
 def test_a_short_campaign_is_survived(number: int) -> None:
-    whole = made(2026, number)
-    survive(Story(whole.board, whole.image, whole.seed, whole.acts[:_SHORT]))
+    survive(made(2026, number, _SHORT))
+
+
+def test_a_campaign_ends_when_it_has_had_its_faults() -> None:
+    told = list(campaign(seed=3, faults=2, jobs=1, acts=4))
+    assert [one.story for one in told] == [made(3, n, 4) for n in range(len(told))]
+    assert not any(one.violation for one in told)
+    assert sum(one.faults for one in told[:-1]) < 2 <= sum(one.faults for one in told)
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, module: str, line: str, instead: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_story_as_code_is_the_same_story() -> None:
     names = {"survive": survived.append, "story": story, "act": act}
     exec(told.as_code("again") + "\ntest_again()\n", names)
     assert survived == [told]
+
+
+def test_a_violation_comes_whole_from_another_process() -> None:
+    there = Violation("cap", 1.25, "the shaft turns at 2,400 rpm")
+    here = pickle.loads(pickle.dumps(Told(made(1, 1), 3, 2.0, there)))
+    assert here.violation is not None
+    assert (here.violation.rule, here.violation.time_s) == ("cap", 1.25)
+    assert str(here.violation) == "cap at 1.250 s: the shaft turns at 2,400 rpm"
 
 
 def failing(when: Callable[[list[str]], str]) -> Callable[[Story], Told]:

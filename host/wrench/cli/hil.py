@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -41,14 +42,16 @@ def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None
     stories = had = 0
     device_s = 0.0
     broken: Told | None = None
-    for told in run.campaign(seed, faults, jobs):
-        stories, had, device_s = stories + 1, had + told.faults, device_s + told.device_s
-        if told.violation:
-            broken = told
-            break
-        if not as_json and time.monotonic() >= due_s:
-            due_s = time.monotonic() + _TOLD_EVERY_S
-            click.echo(_so_far(stories, had, device_s, due_s - _TOLD_EVERY_S - began_s), err=True)
+    with contextlib.closing(run.campaign(seed, faults, jobs)) as telling:
+        for told in telling:
+            stories, had, device_s = stories + 1, had + told.faults, device_s + told.device_s
+            if told.violation:
+                broken = told
+                break
+            now_s = time.monotonic()
+            if not as_json and now_s >= due_s:
+                due_s = now_s + _TOLD_EVERY_S
+                click.echo(_so_far(stories, had, device_s, now_s - began_s), err=True)
     took_s = time.monotonic() - began_s
     if broken:
         click.echo(f"{broken.violation}; looking for the least that does that", err=True)

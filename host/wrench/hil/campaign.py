@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -65,33 +67,46 @@ def survive(story: Story) -> None:
         raise told.violation
 
 
-def made(seed: int, number: int) -> Story:
+def made(seed: int, number: int, acts: int = ACTS) -> Story:
     """The story of that number in the campaign of that seed."""
     chance = Random(f"{seed}/{number}")
     board, image = BOARDS[number % len(BOARDS)]
-    return Story(board, image, chance.randrange(1 << 16), tuple(drawn(chance) for _ in range(ACTS)))
+    return Story(board, image, chance.randrange(1 << 16), tuple(drawn(chance) for _ in range(acts)))
 
 
-def campaign(seed: int, faults: int, jobs: int | None = None) -> Iterator[Told]:
-    """Tell stories until they have had so many faults between them; those that fail come too."""
-    had = [0]
-    with multiprocessing.get_context("spawn").Pool(jobs or os.cpu_count() or 1) as pool:
-        for told in pool.imap_unordered(_told, _numbers(seed, lambda: had[0] >= faults)):
-            had[0] += told.faults
-            yield told
-            if had[0] >= faults:
-                return
+def campaign(
+    seed: int, faults: int, jobs: int | None = None, acts: int = ACTS
+) -> Generator[Told, None, None]:
+    """Tell stories until they have had so many faults between them; those that fail come too.
+
+    Closing the generator ends the stories that are being told.
+    """
+    jobs = jobs or os.cpu_count() or 1
+    spawn = multiprocessing.get_context("spawn")
+    had = number = 0
+    with ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts) as pool:
+        waiting: set[Future[Told]] = set()
+        try:
+            while had < faults:
+                while len(waiting) < jobs:
+                    waiting.add(pool.submit(_told, seed, number, acts))
+                    number += 1
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for told in [one.result() for one in done]:
+                    had += told.faults
+                    yield told
+        finally:
+            for child in multiprocessing.active_children():
+                child.terminate()
 
 
-def _numbers(seed: int, enough: Callable[[], bool]) -> Iterator[tuple[int, int]]:
-    number = 0
-    while not enough():
-        yield seed, number
-        number += 1
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the first of them ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _told(of: tuple[int, int]) -> Told:
-    return tell(made(*of))
+def _told(seed: int, number: int, acts: int) -> Told:
+    return tell(made(seed, number, acts))
 
 
 def shrunk(told: Told, seconds: float = 600.0, show: Callable[[Story], None] | None = None) -> Told:

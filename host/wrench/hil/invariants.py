@@ -25,9 +25,13 @@ class Violation(Exception):  # noqa: N818
     """A rule did not hold: `rule` names it, `time_s` is device time."""
 
     def __init__(self, rule: str, time_s: float, what: str) -> None:
-        super().__init__(f"{rule} at {time_s:.3f} s: {what}")
+        super().__init__(rule, time_s, what)
         self.rule = rule
         self.time_s = time_s
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.time_s:.3f} s: {self.what}"
 
 
 class Invariants:

@@ -44,6 +44,7 @@ BAD: list[tuple[str, int, str]] = [
     ("export junk.mcap --to wav", 10, "junk.mcap is no recording"),
     ("export junk.mcap --to doc", 2, "'doc' is not one of"),
     ("flash --board jiggle", 2, "no board has this name"),
+    ("flash --board junk.mcap", 2, "no board file: the name of one ends in .toml"),
     ("flash --board pico-adxl345 --image jiggle {nobody}", 3, "neither a UF2 file nor a kind"),
     ("flash {no_device}", 5, "there is no /dev/wrench-has-no-such-device"),
     ("hil jiggle", 2, "No such command"),

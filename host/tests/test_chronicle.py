@@ -16,7 +16,7 @@ LIMIT = {name: number for number, name in enumerate(wire.LIMITS)}
     ("name", "detail", "value", "text"),
     [
         ("boot", 0, 4, "boot 4, by power-on"),
-        ("run", 1, 700, "run towards 70 %, over the link"),
+        ("run", 1, 700, "run towards 70 %, by link"),
         ("stop", 0, 0, "stop, at the button"),
         ("limit", LIMIT["vibration"], 415, "held by vibration at 41.5 %"),
         ("limit", LIMIT["none"], 0, "nothing holds the speed"),
@@ -30,7 +30,7 @@ LIMIT = {name: number for number, name in enumerate(wire.LIMITS)}
             "alarm: bearing too hot, its sensor is broken",
         ),
         ("alarm over", FAULT["over-current"], wire.ABSENT, "alarm over: over-current"),
-        ("reset", 1, FAULT["stall"], "trip reset over the link: stall"),
+        ("reset", 1, FAULT["stall"], "trip reset by link: stall"),
         ("levels", FAULT["over-current"] << 2 | 2, 3_500, "trip of over-current set to 3.50 A"),
         ("probation", 2, 550, "probation: step 2, up to 55 %"),
         ("self-test", FAULT["wrong sensor"], 0, "self-test failed: wrong sensor"),
@@ -69,10 +69,10 @@ def test_a_start_and_a_change_of_speed_are_told_apart() -> None:
     assert logged(
         (1, "boot"), (2, "run", 600), (5, "run", 400), (7, "stop"), (20, "run", 300), (30, "trip")
     )[1:] == [
-        "start towards 60 %, over the link",
-        "speed changed to 40 %, over the link",
-        "stop, over the link",
-        "start towards 30 %, over the link",
+        "start towards 60 %, by link",
+        "speed changed to 40 %, by link",
+        "stop, by link",
+        "start towards 30 %, by link",
         "TRIP: e-stop",
     ]
 
@@ -85,21 +85,21 @@ def test_what_ends_a_run_makes_the_next_one_a_start(before: str) -> None:
 
 
 def test_where_the_log_does_not_tell_a_run_is_neither() -> None:
-    assert logged((2, "run", 600))[0] == "run towards 60 %, over the link", "its boot is not kept"
+    assert logged((2, "run", 600))[0] == "run towards 60 %, by link", "its boot is not kept"
     run, before = wire.EVENTS.index("run"), wire.EVENTS.index("stop")
     other_boot = [Event(1, 9, 3, before, 1, 0, 1, 0), Event(2, 10, 4, run, 1, 600, 1, 0)]
-    assert list(told(other_boot))[1] == "run towards 60 %, over the link"
+    assert list(told(other_boot))[1] == "run towards 60 %, by link"
     several = logged((1, "boot"), (2, "run", 600, 2))
-    assert several[1] == "run towards 60 %, over the link; the first of 2 within 4 s"
+    assert several[1] == "run towards 60 %, by link; the first of 2 within 4 s"
     lost = logged((1, "boot"), (2, "run", 600), (3, "events lost", 4), (9, "run", 400))
-    assert lost[-1] == "run towards 40 %, over the link"
+    assert lost[-1] == "run towards 40 %, by link"
 
 
 def test_an_event_that_stands_for_several_says_so_and_hides_what_came_between() -> None:
     said = logged(
         (1, "boot"), (2, "stop", 0, 3), (4, "run", 600), (5, "run", 500), (9, "run", 400, 2)
     )
-    assert said[1] == "stop, over the link; the first of 3 within 4 s"
+    assert said[1] == "stop, by link; the first of 3 within 4 s"
     assert said[2].startswith("run towards 60 %"), "a stop may have come until second 6"
-    assert said[4] == "run towards 40 %, over the link; the first of 2 within 4 s"
+    assert said[4] == "run towards 40 %, by link; the first of 2 within 4 s"
     assert logged((1, "boot"), (3, "wall time", 0, 700))[1] == "wall time set"

@@ -275,10 +275,10 @@ def test_the_log_is_in_order_of_time_and_tells_the_commands_apart(
     assert head.split() == ["WHEN", "BOOT", "SECONDS", "EVENT"]
     assert [row.split(maxsplit=4)[3:] for row in rows] == [
         ["1.000", "boot 7, by power-on"],
-        ["4.000", "run towards 60 %, over the link; the first of 2 within 4 s"],
-        ["9.000", "stop, over the link"],
+        ["4.000", "run towards 60 %, by link; the first of 2 within 4 s"],
+        ["9.000", "stop, by link"],
         ["20.000", "wall time set"],
-        ["30.500", "start towards 40 %, over the link"],
+        ["30.500", "start towards 40 %, by link"],
         ["31.500", "TRIP: e-stop"],
     ]
     when = dt.datetime.fromtimestamp(at_s + 11.5).astimezone()
@@ -286,7 +286,7 @@ def test_the_log_is_in_order_of_time_and_tells_the_commands_apart(
     assert all(len(line) <= NARROW for line in at("log", columns=NARROW).stdout.splitlines())
     facts = json.loads(at("log", "--json").stdout)
     assert [it["sequence"] for it in facts] == [1, 3, 2, 4, 5, 6]
-    assert facts[4]["text"] == "start towards 40 %, over the link"
+    assert facts[4]["text"] == "start towards 40 %, by link"
 
 
 def test_the_log_can_be_cut_down(served: Kept, at: Callable[..., Told]) -> None:
@@ -300,9 +300,7 @@ def test_the_log_can_be_cut_down(served: Kept, at: Callable[..., Told]) -> None:
     served.remember(10.0, "wall time", 0, round(dt.datetime.now().timestamp()) - 7200)
     served.remember(3700.0, "stop", 1)
     cut = at("log", "--since", "90min")
-    assert [row.split(maxsplit=4)[4] for row in cut.stdout.splitlines()[1:]] == [
-        "stop, over the link"
-    ]
+    assert [row.split(maxsplit=4)[4] for row in cut.stdout.splitlines()[1:]] == ["stop, by link"]
     assert not cut.stderr
 
 

@@ -366,7 +366,7 @@ def test_what_happened_before_comes_from_the_black_box_once(scene: Scene) -> Non
     )
     assert scene.events() == [
         "boot 4, by power-on",
-        "run towards 70 %, over the link",
+        "run towards 70 %, by link",
         "TRIP: vibration, 4.70 mm/s",
     ]
 
@@ -378,11 +378,11 @@ def test_what_happened_while_the_link_was_lost_is_told_in_its_place(scene: Scene
     scene.take(log((31_000_000, 4, "run", 1, 700), (33_000_000, 4, "trip", 24, 455)))
     scene.take(event(40.0, "reset", 1, 24))
     assert scene.events() == [
-        "run towards 70 %, over the link",
+        "run towards 70 %, by link",
         "link lost: gone",
         "TRIP: link lost, 455 ms",
         "the board is there again",
-        "trip reset over the link: link lost",
+        "trip reset by link: link lost",
     ]
 
 
@@ -393,7 +393,7 @@ def test_another_boot_forgets_readings_and_keeps_events(scene: Scene) -> None:
     assert scene.watch.status is None
     assert not scene.watch.levels
     assert scene.events() == [
-        "run towards 70 %, over the link",
+        "run towards 70 %, by link",
         "the board is there again; it has started anew, boot 5",
     ]
 

@@ -278,7 +278,7 @@ def test_an_event_is_a_line_in_a_log_panel_too(tmp_path: Path) -> None:
         times = [it.log_time for it in StreamReader(file).records if isinstance(it, Message)]
     assert times == sorted(times)
     found = [(m, it) for topic, m, it in read_strictly(recorder.path) if topic == "/event_log"]
-    texts = ["run towards 60 %, over the link", "TRIP: stall, 12 ms"]
+    texts = ["run towards 60 %, by link", "TRIP: stall, 12 ms"]
     assert [it.message for _, it in found] == texts
     assert [it.Level.Name(it.level) for _, it in found] == ["INFO", "ERROR"]
     assert {it.name for _, it in found} == {"a board"}

@@ -96,7 +96,7 @@ def test_a_lost_block_is_a_gap_and_is_said_first(drill: Analysis, page: str) -> 
 
 def test_events_are_told_with_their_reading_and_their_meaning(page: str) -> None:
     assert "TRIP: vibration, 4.60 mm/s" in page
-    assert "run towards 70 %, over the link" in page
+    assert "run towards 70 %, by link" in page
     assert "22:13:31" in page  # the wall time of the trip
 
 

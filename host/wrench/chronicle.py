@@ -112,7 +112,7 @@ _ABOUT = {
 
 
 def _who(by_link: int) -> str:
-    return "over the link" if by_link else "at the button"
+    return "by link" if by_link else "at the button"
 
 
 def _valued(fault_number: int, value: int) -> str:

@@ -86,7 +86,10 @@ def _find(path_or_name: str | os.PathLike[str]) -> Path:
     names = [candidate.stem for candidate in known]
     close = difflib.get_close_matches(name, names, n=1)
     advice = f"did you mean {close[0]}?" if close else "`wrench boards list` shows all"
-    raise InvalidBoardError(name, [Problem("", f"no board has this name; {advice}")])
+    reason = f"no board has this name; {advice}"
+    if path.is_file():
+        reason = f"no board file: the name of one ends in .toml; {advice}"
+    raise InvalidBoardError(name, [Problem("", reason)])
 
 
 def _read(path: Path, shown: str) -> str:

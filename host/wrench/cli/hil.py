@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from wrench.cli.options import JSON
+from wrench.cli.progress import showing
 from wrench.errors import RuleBrokenError
+from wrench.units import counted
 
 if TYPE_CHECKING:
     from wrench.hil.campaign import Told
@@ -38,6 +40,8 @@ def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None
     """
     from wrench.hil import campaign as run  # noqa: PLC0415  (has the bench)
 
+    with showing("hil campaign") as steps:
+        run.prepare(steps)
     began_s = due_s = time.monotonic()
     stories = had = 0
     device_s = 0.0
@@ -81,6 +85,6 @@ def _progress(acts: int) -> None:
 def _so_far(stories: int, faults: int, device_s: float, took_s: float) -> str:
     rate = faults / took_s if took_s else 0.0
     return (
-        f"{faults:,} faults survived in {stories:,} stories, {device_s / 3600:.2f} h of device "
-        f"time; {rate:.1f} faults a second"
+        f"{counted(faults, 'fault')} survived; stories: {stories:,}; "
+        f"device time: {device_s / 3600:.2f} h; {rate:.1f} faults a second"
     )

@@ -13,11 +13,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, replace
 from random import Random
 
+from wrench.boards import load_board
 from wrench.hil.acts import KINDS, drawn, perform
 from wrench.hil.audit import audit
 from wrench.hil.invariants import Invariants, Violation
+from wrench.hil.rig import content_of
 from wrench.hil.story import Act, Story
 from wrench.hil.trial import Trial
+from wrench.image import Progress, find_named
 
 ACTS = 60
 """In a story: starting a board and looking it over at the end takes as long as twenty."""
@@ -72,6 +75,15 @@ def made(seed: int, number: int, acts: int = ACTS) -> Story:
     chance = Random(f"{seed}/{number}")
     board, image = BOARDS[number % len(BOARDS)]
     return Story(board, image, chance.randrange(1 << 16), tuple(drawn(chance) for _ in range(acts)))
+
+
+def prepare(progress: Progress | None = None) -> None:
+    """Have everything that stories need, before many processes look for it at once: images, and
+    flash content of every board. Raises ImageError, BenchError, FlashError."""
+    for image in dict.fromkeys(image for _, image in BOARDS):
+        find_named(image, progress)
+    for board, image in BOARDS:
+        content_of(load_board(board), image)
 
 
 def campaign(

@@ -509,7 +509,7 @@ def _waterfall_text(one: Waterfall, unit: str, of: str) -> str:
         f"Hann window, segments of {one.length:.3g} {of} overlapping by half, averaged in each "
         f"row; resolution {one.resolution:.3g} {unit}, the highest line in each column of "
         f"{one.frequency[1] - one.frequency[0]:.3g} {unit}. Colour is RMS amplitude, logarithmic; "
-        "white: no waveform there."
+        "white: too little waveform there."
     )
 
 

@@ -8,7 +8,7 @@ from wrench.hints import FAULT_HINTS, LIMIT_HINTS
 
 _MEANINGS = {
     "boot": "The board has started.",
-    "run": "The motor was started.",
+    "run": "The motor was started, or another speed was asked for.",
     "stop": "The motor was stopped, as asked for.",
     "reset": "The trip was cleared; the motor stays off.",
     "alarm over": "The alarm's value has fallen back below its level.",

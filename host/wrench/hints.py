@@ -206,7 +206,6 @@ REASON_HINTS: dict[str, str] = {
     "e-stop is open": "look why it was pressed, release it and try again",
     "motor is turning: stop first": "stop it with `wrench stop` and try again",
     "sensor not ready": "wait a few seconds and try again; `wrench status` tells how it stands",
-    "the motor's supply is too low": "charge or replace it, look at its leads, and try again",
     "not tripped": "there is nothing to reset",
     "too soon after the last stop": "wait until the shaft rests and try again",
     "less protective than the board file: hold the button at power-up first": (
@@ -217,6 +216,7 @@ REASON_HINTS: dict[str, str] = {
     "nothing there": "see what this board has with `wrench status` and `wrench limits`",
     "probation can be held back, not hurried": "let it run; each step comes by itself",
     "the flash does not keep it": "try again, and replace the board where it stays so",
+    "the motor's supply is too low": "charge or replace it, look at its leads, and try again",
 }
 
 

@@ -86,7 +86,8 @@ class TcpBoard:
             time.sleep(STATUS_EVERY_S)
 
     def _serve(self) -> None:
-        self._server.settimeout(0.1)
+        with contextlib.suppress(OSError):
+            self._server.settimeout(0.1)
         while not self._over:
             try:
                 client, _ = self._server.accept()
@@ -121,10 +122,11 @@ class TcpBoard:
                 self._hear(frame)
 
     def _turn_away(self) -> None:
-        self._server.settimeout(0.0)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # nobody, or closed by close() in between
+            self._server.settimeout(0.0)
             self._server.accept()[0].close()
-        self._server.settimeout(0.1)
+        with contextlib.suppress(OSError):
+            self._server.settimeout(0.1)
 
     def _hear(self, frame: bytes) -> None:
         try:

@@ -1,4 +1,4 @@
-"""`wrench hil`: hardware-in-the-loop campaigns."""
+"""`wrench hil campaign`: random faults on emulated boards, against what must hold."""
 
 from __future__ import annotations
 
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 _TOLD_EVERY_S = 10.0
 
 
-@click.group()
-def hil() -> None:
-    """Try to break a board: random faults against what must hold."""
-
-
-@hil.command()
+@click.command()
 @click.option(
     "--faults", type=click.IntRange(min=1), default=1000, show_default=True, help="How many."
 )

@@ -1,0 +1,15 @@
+"""`wrench hil`: hardware-in-the-loop tests. Each subcommand lives in the module of its name."""
+
+from __future__ import annotations
+
+import click
+
+from wrench.cli.hil.campaign import campaign
+
+
+@click.group()
+def hil() -> None:
+    """Try to break a board: random faults against what must hold."""
+
+
+hil.add_command(campaign)

@@ -4,58 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from wrench.bench.emulator import StepSeen
-from wrench.bench.virtual import CONSOLE, LINK
 from wrench.errors import RefusedError
 from wrench.hil.rig import BUTTON_RESETS_S, Rig
 
 PERIOD_S = 2.0
 
 
-class Light:
-    """When the light was on, from now on."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.flashes_s: list[float] = []
-        assert rig.board.led
-        self._pin = rig.board.led.pin
-        self._rig = rig
-        self._high = 0.0
-        self._steps = 0
-        rig.bench.on_step.append(self._look)
-
-    def _look(self, seen: StepSeen) -> None:
-        pin = seen.pins[self._pin]
-        self._steps += 1
-        self._high += pin.high
-        if pin.rises:
-            self.flashes_s.append(seen.now_ns / 1e9)
-
-    def watch(self, periods: int = 2) -> tuple[float, float]:
-        """Part of the time that it is on, and flashes in a period."""
-        self.flashes_s.clear()
-        self._high, self._steps = 0.0, 0
-        self._rig.pass_time(periods * PERIOD_S)
-        return self._high / self._steps, len(self.flashes_s) / periods
+def light(rig: Rig) -> tuple[float, int]:
+    """Part of a period for which it is on, and flashes in it."""
+    return rig.watch_light(PERIOD_S)
 
 
+@pytest.mark.needs("motor pins", "light", "button")
 def test_the_button_starts_and_stops_a_run_that_needs_no_host(rig):
-    light = Light(rig)
     rig.pass_time(3.3)
-    assert light.watch(1) == (pytest.approx(0.05, abs=0.02), 1)
+    assert light(rig) == (pytest.approx(0.05, abs=0.02), 1)
     rig.machine.press_button()
     rig.pass_time(0.9)
     assert rig.highest_duty == 0.0, "a short press must not start it"
     rig.pass_time(0.2)
     rig.machine.press_button(False)
     assert rig.duty_at_pin > 0.0
-    assert light.watch(1) == (pytest.approx(0.6, abs=0.05), 4)
+    assert light(rig) == (pytest.approx(0.6, abs=0.05), 4)
     rig.pass_time(2.0)
-    assert light.watch(1) == (pytest.approx(1.0, abs=0.01), 0)
+    assert light(rig) == (pytest.approx(1.0, abs=0.01), 0)
     assert rig.duty_at_pin > 0.0
     rig.machine.press_button()
-    assert rig.off_after(rig.bench.now_s, 0.2) <= 0.065
-    rig.highest_duty = 0.0
+    assert rig.off_after(rig.now_s, 0.2) <= 0.065
+    rig.forget_highest()
     rig.pass_time(1.5)
     assert rig.highest_duty == 0.0, "the press that stops must not start it again"
     rig.machine.press_button(False)
@@ -63,12 +39,12 @@ def test_the_button_starts_and_stops_a_run_that_needs_no_host(rig):
     assert [event.detail for event in rig.happened("stop")] == [0]
 
 
+@pytest.mark.needs("motor pins", "light", "button", "e-stop", "sensor plug")
 def test_the_light_tells_a_trip_and_the_button_resets_it_once_its_cause_is_gone(rig):
-    light = Light(rig)
     rig.run_alone(200)
     rig.machine.press_estop()
     rig.pass_time(4.0)  # until the waveform is in the flash, which the loop attends to
-    assert light.watch(1) == (pytest.approx(0.05, abs=0.02), 1)
+    assert light(rig) == (pytest.approx(0.05, abs=0.02), 1)
     rig.machine.press_button()
     rig.pass_time(BUTTON_RESETS_S)
     rig.machine.press_button(False)
@@ -79,7 +55,7 @@ def test_the_light_tells_a_trip_and_the_button_resets_it_once_its_cause_is_gone(
     rig.pass_time(2.5)
     assert rig.mode == "tripped"
     assert rig.wait_for(lambda: rig.mode == "idle", 2.5)
-    rig.highest_duty = 0.0
+    rig.forget_highest()
     rig.pass_time(1.5)
     assert (rig.mode, rig.highest_duty) == ("idle", 0.0), "the press that resets must not start it"
     rig.machine.press_button(False)
@@ -87,22 +63,24 @@ def test_the_light_tells_a_trip_and_the_button_resets_it_once_its_cause_is_gone(
     rig.machine.set_sensor_fault(absent=True)
     assert rig.trips() == "sensor silent"
     rig.pass_time(4.0)
-    assert light.watch(1)[1] == 5
+    assert light(rig)[1] == 5
 
 
+@pytest.mark.needs("motor pins", "power", "button")
 def test_nothing_restarts_when_power_returns(rig):
     rig.run_alone(200)
-    rig.bench.cut_power()
+    rig.cut_power()
     rig.pass_time(0.2)
     assert rig.duty_at_pin == 0.0
-    rig.highest_duty = 0.0
-    rig.bench.restore_power()
+    rig.forget_highest()
+    rig.restore_power()
     rig.pass_time(6.0)
     assert rig.highest_duty == 0.0
     assert rig.reconnect()["reset_cause"] == "power-on"
     assert rig.mode == "idle"
 
 
+@pytest.mark.needs("motor pins", "button")
 def test_a_button_that_hangs_at_power_up_starts_nothing(rig):
     rig.machine.press_button()
     rig.pass_time(9.0)
@@ -115,13 +93,14 @@ def test_a_button_that_hangs_at_power_up_starts_nothing(rig):
 
 def console_answers(rig: Rig) -> bool:
     """Whether there is one serial port only, and Python on it."""
-    assert rig.bench.serial_functions == 1
-    console = rig.bench.open(CONSOLE)
+    assert rig.serial_functions == 1
+    console = rig.open_console()
     console.write(b"\r\nprint(6 * 7)\r\n")
     rig.pass_time(0.2)
-    return b"42" in console.read_available()
+    return b"42" in console.read(console.in_waiting)
 
 
+@pytest.mark.needs("motor pins", "service jumper")
 def test_the_service_jumper_leaves_the_console_to_the_host(rig):
     rig.machine.set_service_jumper(True)
     rig.pass_time(2.0)
@@ -129,6 +108,7 @@ def test_the_service_jumper_leaves_the_console_to_the_host(rig):
     assert rig.highest_duty == 0.0
 
 
+@pytest.mark.needs("motor pins", "button")
 def test_the_button_held_for_ten_seconds_leaves_the_console_to_the_host(rig):
     rig.machine.press_button()
     rig.pass_time(11.5)
@@ -145,9 +125,11 @@ PROBES = {
 }
 
 
+@pytest.mark.needs("motor pins")
 def test_strangers_at_either_port_neither_stop_nor_start_the_motor_and_are_counted(rig):
     rig.ready()
-    console = rig.bench.open(CONSOLE)
+    boots = rig.link.hello()["boot_count"]
+    console = rig.open_console()
     for port in (console, rig.link.port):
         for probe in PROBES.values():
             port.write(probe)
@@ -167,16 +149,19 @@ def test_strangers_at_either_port_neither_stop_nor_start_the_motor_and_are_count
     assert rig.wait_for(lambda: rig.status["stray_bytes"] - before >= 2 * sent, 6.0)
     assert rig.mode == "running"
     assert rig.duty_at_pin > 0.0
-    assert not rig.bench.resets
+    assert rig.link.hello()["boot_count"] == boots
 
 
+@pytest.mark.needs("motor pins")
 def test_a_stranger_at_the_link_does_not_keep_a_run_alive(rig):
     rig.run(200)
     rig.link.owns_run = False
-    begin_s = rig.bench.now_s
-    rig.hold(lambda: rig.bench.send(LINK, b"AT\r\n"))
-    assert rig.off_after(begin_s, 1.0) <= 0.505
-    rig.hold(None)
+    begin_s = rig.now_s
+    while rig.now_s < begin_s + 0.7:
+        rig.link.port.write(b"AT\r\n")
+        rig.pass_time(0.005)
+    assert rig.fell_s
+    assert rig.fell_s - begin_s <= 0.505 + rig.slack_s
     rig.link.port.write(b"\0")
     rig.pass_time(0.2)
     assert rig.fault == "link lost"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from wrench.bench.emulator import TYPICAL_FLASH_TIMES_NS
-from wrench.hil.rig import BOARD, Rig
+from wrench.hil.content import BOARD
+from wrench.hil.rig import Rig
 from wrench.link import encode
 from wrench_firmware import wire
 
@@ -30,7 +31,7 @@ PARTS_OF_A_PAGE = (0.0, 0.02, 0.25, 0.5, 0.75, 0.98)
 def trip(rig: Rig) -> None:
     """A run, a knock at the housing, and the e-stop 100 ms after it."""
     rig.run(300)
-    rig.plant.knock(10.0)
+    rig.machine.knock(10.0)
     rig.pass_time(0.1)
     rig.machine.press_estop()
     assert rig.trips() == "e-stop"
@@ -51,6 +52,7 @@ def assert_knock_is_in(rig: Rig, boot: int) -> None:
 
 
 @pytest.mark.parametrize("image", ["stock", "wrench"])
+@pytest.mark.needs("e-stop", "knock", "other images")
 def test_a_trip_and_its_waveform_can_be_read_over_the_link(image, make_rig):
     rig = make_rig(image=image)
     trip(rig)
@@ -64,17 +66,17 @@ def test_a_trip_and_its_waveform_can_be_read_over_the_link(image, make_rig):
     assert rig.link.captures()[-1].sequence == tripped[0].sequence
 
 
+@pytest.mark.needs("motor pins", "power", "e-stop", "knock", "other images")
 def test_a_trip_survives_a_power_cut_a_tenth_of_a_second_later_on_our_own_image(make_rig):
     rig = make_rig(image="wrench")
     rig.run(300)
     rig.machine.press_estop()
-    assert rig.off_after(rig.bench.now_s, 0.02) <= 0.001
+    assert rig.off_after(rig.now_s, 0.02) <= 0.001
     rig.pass_time(0.1)
-    rig.bench.cut_power()
-    rig.leave()
+    rig.cut_power()
     rig.pass_time(0.2)
     rig.machine.press_estop(False)
-    rig.bench.restore_power()
+    rig.restore_power()
     rig.ready()
     events = list(rig.link.log())
     assert [event.detail for event in events if event.name == "trip"] == [ESTOP]
@@ -83,16 +85,16 @@ def test_a_trip_survives_a_power_cut_a_tenth_of_a_second_later_on_our_own_image(
     assert len(boots) == 2
     trip(rig)
     rig.pass_time(WRITTEN_S)
-    rig.bench.cut_power()
-    rig.leave()
+    rig.cut_power()
     rig.pass_time(0.2)
     rig.machine.press_estop(False)
-    rig.bench.restore_power()
+    rig.restore_power()
     rig.ready()
     assert_knock_is_in(rig, boots[-1])
 
 
 @pytest.mark.parametrize("page_ns", [400_000, 3_000_000])
+@pytest.mark.needs("motor pins", "e-stop", "exact instants", "other images", "emulator")
 def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(page_ns, make_rig):
     """Interrupts are off while a page is programmed, 0.4 ms typically and 3 at worst; nothing that
     takes longer is done to the flash chip while the motor turns.
@@ -124,6 +126,7 @@ def test_an_estop_during_a_log_write_is_off_within_4_ms_on_our_own_image(page_ns
     assert max(took_s) <= 0.004
 
 
+@pytest.mark.needs("other images")
 def test_no_sector_is_erased_while_the_motor_turns_on_our_own_image(make_rig):
     """An erase holds interrupts off for 45 ms: where room runs short in a run, the end of the run
     is waited for.

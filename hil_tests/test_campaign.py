@@ -7,10 +7,10 @@ from importlib import resources
 
 import pytest
 
-from wrench.hil import rig
+from wrench.hil import content
 from wrench.hil.campaign import BOARDS, campaign, made, survive
+from wrench.hil.content import BOARD, content_with
 from wrench.hil.invariants import Violation
-from wrench.hil.rig import BOARD, content_with
 from wrench.hil.story import act, story
 
 _SHORT = 16
@@ -32,8 +32,8 @@ def broken(monkeypatch: pytest.MonkeyPatch, module: str, line: str, instead: str
     """The firmware with that defect is what every board has."""
     text = (resources.files("wrench_firmware") / module).read_text()
     assert text.count(line) == 1, line
-    content = content_with({module: text.replace(line, instead)})
-    monkeypatch.setitem(rig._contents, (BOARD.name, BOARD.hash, "stock"), content)
+    with_it = content_with({module: text.replace(line, instead)})
+    monkeypatch.setitem(content._contents, (BOARD.name, BOARD.hash, "stock"), with_it)
 
 
 RUN = act("run", 0.3, permille=1000)

@@ -3,7 +3,7 @@
 import pytest
 
 from wrench.boards import known_boards, load_board
-from wrench.hil.rig import BOARD
+from wrench.hil.content import BOARD
 
 BOARDS = [path.stem for path in known_boards() if path.parent == BOARD.path.parent]
 
@@ -16,6 +16,7 @@ BOARDS = [path.stem for path in known_boards() if path.parent == BOARD.path.pare
         (BOARD.name, "wrench-frozen"),
     ],
 )
+@pytest.mark.needs("motor pins", "shaft", "load", "other boards", "other images")
 def test_it_boots_tests_itself_runs_under_a_light_load_and_stops(name, image, make_rig):
     board = load_board(name)
     rig = make_rig(board, image=image)
@@ -28,14 +29,14 @@ def test_it_boots_tests_itself_runs_under_a_light_load_and_stops(name, image, ma
     assert [event.detail for event in rig.happened("self-test")] == [0]
     rig.pass_time(board.motor.min_off_ms / 1000)  # it may have turned until the reset
     lost_at_rest = rig.status.lost_samples  # while flash is erased
-    rig.plant.set_load(0.2)
+    rig.machine.set_load(0.2)
     lost_at_rest = rig.status.lost_samples  # while a sector was erased
     rig.link.run(250)
     assert rig.wait_for(lambda: rig.mode == "running", 6.0), (rig.mode, rig.fault)
     rig.features.clear()
     rig.pass_time(2.5)
     assert (rig.mode, rig.fault) == ("running", "none")
-    assert rig.plant_speed_rpm > 0.1 * board.motor.rated_speed_rpm
+    assert rig.shaft_speed_rpm > 0.1 * board.motor.rated_speed_rpm
     assert rig.highest_speed_rpm <= 1.01 * board.motor.derate_cap * board.motor.rated_speed_rpm
     status = rig.status
     assert (status["speed_rpm"] is None) == (board.tacho is None)

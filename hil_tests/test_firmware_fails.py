@@ -7,11 +7,13 @@ from importlib import resources
 
 import pytest
 
-from wrench.bench.virtual import CONSOLE, BenchPort
+from wrench.bench.virtual import CONSOLE
 from wrench.deploy import deployment
 from wrench.errors import RefusedError
 from wrench.flash import flash
-from wrench.hil.rig import BOARD, Rig, content_of, content_with
+from wrench.hil.content import BOARD, content_of, content_with
+from wrench.hil.rig import Rig
+from wrench.transport import Port
 from wrench_firmware import wire
 
 # Line of a module, and what comes behind it: a `stream` command sets off the mishap.
@@ -65,7 +67,7 @@ def broken(place: str, mishap: str) -> bytes:
 def break_it(rig: Rig) -> float:
     """Let it happen; returns how long the driver then stays enabled."""
     rig.link.port.write(rig.stream_command())
-    return rig.off_after(rig.bench.now_s, 0.4)
+    return rig.off_after(rig.now_s, 0.4)
 
 
 RESET_BY_WATCHDOG = [
@@ -78,12 +80,13 @@ RESET_BY_WATCHDOG = [
 
 
 @pytest.mark.parametrize(("place", "mishap"), RESET_BY_WATCHDOG)
+@pytest.mark.needs("motor pins", "flash content", "emulator")
 def test_firmware_that_hangs_is_off_and_reset_and_says_so(place, mishap, make_rig):
     rig = make_rig(content=broken(place, mishap))
     rig.run(200)
     assert break_it(rig) <= 0.3
     fell_s = rig.fell_s
-    rig.highest_duty = 0.0
+    rig.forget_highest()
     rig.pass_time(0.5)
     assert rig.fell_s == fell_s, "the driver was enabled again"
     assert rig.bench.resets, "the watchdog has not reset the chip"
@@ -100,11 +103,12 @@ def test_firmware_that_hangs_is_off_and_reset_and_says_so(place, mishap, make_ri
     assert rig.duty_at_pin > 0.0
 
 
+@pytest.mark.needs("motor pins", "flash content", "emulator")
 def test_an_exception_in_the_control_tick_stops_the_motor_for_good(make_rig):
     rig = make_rig(content=broken("in the control tick", "raises"))
     rig.run(200)
     assert break_it(rig) <= 0.03
-    rig.highest_duty = 0.0
+    rig.forget_highest()
     rig.pass_time(1.0)
     assert not rig.bench.resets
     assert (rig.mode, rig.fault) == ("tripped", "firmware exception")
@@ -113,6 +117,7 @@ def test_an_exception_in_the_control_tick_stops_the_motor_for_good(make_rig):
 
 
 @pytest.mark.parametrize(("mishap", "within_s"), [("is late", 0.09), ("is much too late", 0.075)])
+@pytest.mark.needs("motor pins", "flash content")
 def test_a_control_tick_that_comes_too_late_stops_the_motor(mishap, within_s, make_rig):
     """Thirty milliseconds it notices itself; the guard's dead-man waits for sixty."""
     rig = make_rig(content=broken("in the control tick", mishap))
@@ -125,6 +130,7 @@ def test_a_control_tick_that_comes_too_late_stops_the_motor(mishap, within_s, ma
     assert rig.mode == "idle"
 
 
+@pytest.mark.needs("motor pins", "e-stop", "flash content")
 def test_a_control_tick_in_the_middle_of_a_reset_does_not_trip_again(make_rig):
     line = "        reason = app.governor.reset(present)\n"
     text = "import time\n" + behind(source("requests.py"), line, "        time.sleep_ms(12)\n")
@@ -146,14 +152,14 @@ LOOP_BEGINS = "        control = self.control\n        sampler = self.sampler\n"
 LINK_IS_MADE = "        self.link = UsbLink(buffers.link_fill, buffers.link_send, _RX_BYTES)\n"
 
 
-def open_console(rig: Rig, within_s: float) -> BenchPort:
+def open_console(rig: Rig, within_s: float) -> Port:
     """The console, once it shows the prompt, and does what it is told there."""
-    console = rig.bench.open(CONSOLE)
+    console = rig.open_console()
     said = b""
 
     def answers(expected: bytes) -> bool:
         nonlocal said
-        said += console.read_available()
+        said += console.read(console.in_waiting)
         return expected in said
 
     assert rig.wait_for(lambda: answers(b">>> "), within_s), said
@@ -163,6 +169,7 @@ def open_console(rig: Rig, within_s: float) -> BenchPort:
 
 
 @pytest.mark.parametrize("listener", ["nobody", "a terminal"])
+@pytest.mark.needs("motor pins", "flash content", "emulator")
 def test_after_three_crashes_in_a_row_the_console_is_the_hosts(listener, make_rig):
     """Whether or not somebody has had the console open all along."""
     changed = {"loop.py": behind(source("loop.py"), LOOP_BEGINS, f"        {FAULT}")}
@@ -182,18 +189,20 @@ def test_after_three_crashes_in_a_row_the_console_is_the_hosts(listener, make_ri
 
 
 @pytest.mark.parametrize("after_ms", [0, 100])
+@pytest.mark.needs("motor pins", "flash content")
 def test_after_a_crash_while_the_link_is_not_there_yet_the_console_is_the_hosts(after_ms, make_rig):
     """The host still counts the console as open when the board changes its descriptors."""
     crash = f"        time.sleep_ms({after_ms})\n        {FAULT}"
     changed = {"app.py": behind(source("app.py"), LINK_IS_MADE, crash)}
     rig = make_rig(content=content_with(changed))
-    console = rig.bench.open(CONSOLE)
+    console = rig.open_console()
     assert rig.wait_for(lambda: not console.is_open, 2.0)
     open_console(rig, 3.0)
     assert rig.highest_duty == 0.0
 
 
 @pytest.mark.parametrize("image", ["stock", "wrench"])
+@pytest.mark.needs("emulator", "other images")
 def test_corrupt_settings_forbid_a_run_until_a_person_has_seen_it(image, make_rig):
     rig = make_rig(image=image)
     rig.ready()
@@ -220,6 +229,7 @@ def test_corrupt_settings_forbid_a_run_until_a_person_has_seen_it(image, make_ri
     assert rig.status["ceiling_permille"] == 700
 
 
+@pytest.mark.needs("emulator")
 def test_an_intact_board_reads_its_settings(make_rig):
     """What the test above damages is what this one reads."""
     rig = make_rig()

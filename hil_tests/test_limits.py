@@ -3,7 +3,8 @@
 import pytest
 
 from wrench.errors import RefusedError
-from wrench.hil.rig import BOARD, Rig
+from wrench.hil.content import BOARD
+from wrench.hil.rig import Rig
 from wrench_firmware import limits, wire
 
 TRIP_UM_S = round(1000 * BOARD.protection.vibration.velocity_trip_mm_s)
@@ -20,12 +21,12 @@ def unlock(rig: Rig) -> None:
 
 def cut_and_restore(rig: Rig) -> None:
     """The board's power goes and comes back."""
-    rig.bench.cut_power()
-    rig.leave()
+    rig.cut_power()
     rig.pass_time(0.2)
-    rig.bench.restore_power()
+    rig.restore_power()
 
 
+@pytest.mark.needs("power")
 def test_a_level_can_be_lowered_and_put_back_but_not_raised_above_the_board(rig):
     rig.ready()
     with pytest.raises(RefusedError, match="less protective than the board file"):
@@ -50,16 +51,18 @@ def test_a_level_can_be_lowered_and_put_back_but_not_raised_above_the_board(rig)
     assert rig.link.levels("vibration")["trip"] == TRIP_UM_S
 
 
+@pytest.mark.needs("motor pins")
 def test_a_lowered_level_trips_where_the_boards_would_not(rig):
     rig.ready()
     rig.link.set_level("over-current", "alarm", 200)
     rig.link.set_level("over-current", "limit", 400)
     rig.link.set_level("over-current", "trip", 900)
     rig.run(300, until_steady=False)
-    assert rig.off_after(rig.bench.now_s, 3.0)
+    assert rig.off_after(rig.now_s, 3.0)
     assert rig.trips() == "over-current"
 
 
+@pytest.mark.needs("power", "button")
 def test_with_the_button_held_at_power_up_a_level_may_be_raised_to_the_ceiling(rig):
     unlock(rig)
     rig.ready()
@@ -81,6 +84,7 @@ def test_with_the_button_held_at_power_up_a_level_may_be_raised_to_the_ceiling(r
         rig.link.set_level("vibration", "trip", TRIP_UM_S + 1)
 
 
+@pytest.mark.needs("shaft", "power")
 def test_the_operators_limit_survives_a_power_cut_and_nothing_hurries_probation(rig):
     rig.ready()
     rig.link.command("set_limit", 250)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from wrench.bench.virtual import CONSOLE, LINK
 from wrench.errors import RefusedError
-from wrench.hil.rig import BOARD
+from wrench.hil.content import BOARD
 
 RATED_RPM = BOARD.motor.rated_speed_rpm
 CAP_RPM = BOARD.motor.derate_cap * RATED_RPM
 
 
+@pytest.mark.needs("motor pins")
 def test_at_boot_the_driver_is_never_enabled(rig):
     rig.ready()
     rig.pass_time(0.5)
@@ -17,19 +17,21 @@ def test_at_boot_the_driver_is_never_enabled(rig):
     assert rig.mode == "idle"
 
 
+@pytest.mark.needs("shaft", "load")
 def test_the_derate_cap_holds_at_the_shaft_whatever_is_asked_and_however_light_the_load(rig):
-    rig.plant.set_load(0.0)
+    rig.machine.set_load(0.0)
     rig.run(1000)
     rig.pass_time(1.0)
     assert rig.limit == "derate cap"
-    assert rig.plant_speed_rpm >= 0.95 * CAP_RPM
-    rig.plant.set_load(1.0)
+    assert rig.shaft_speed_rpm >= 0.95 * CAP_RPM
+    rig.machine.set_load(1.0)
     rig.pass_time(1.0)
-    rig.plant.set_load(0.0)
+    rig.machine.set_load(0.0)
     rig.pass_time(1.5)
     assert rig.highest_speed_rpm <= 1.01 * CAP_RPM
 
 
+@pytest.mark.needs("shaft")
 def test_a_limit_can_be_lowered_but_not_raised_above_the_board(rig):
     rig.ready()
     with pytest.raises(RefusedError, match="above the board's ceiling"):
@@ -39,20 +41,21 @@ def test_a_limit_can_be_lowered_but_not_raised_above_the_board(rig):
     assert rig.limit == "operator"
     rig.pass_time(1.0)
     assert rig.highest_speed_rpm <= 0.303 * RATED_RPM
-    assert rig.plant_speed_rpm >= 0.25 * RATED_RPM
+    assert rig.shaft_speed_rpm >= 0.25 * RATED_RPM
 
 
 def test_the_ramp_is_followed(rig):
     rig.ready()
     rig.link.run(400)
-    begin_s = rig.bench.now_s
+    begin_s = rig.now_s
     assert rig.wait_for(lambda: rig.mode == "running", 4.0)
-    assert rig.bench.now_s - begin_s == pytest.approx(0.4 / 0.2, abs=0.1)
+    assert rig.now_s - begin_s == pytest.approx(0.4 / 0.2, abs=0.1)
 
 
+@pytest.mark.needs("motor pins", "button", "supply")
 def test_no_run_begins_on_a_supply_that_is_too_low(rig):
     rig.ready()
-    rig.plant.set_supply(8.5)
+    rig.machine.set_supply(8.5)
     rig.pass_time(0.3)
     assert rig.mode == "idle", "a board on USB alone has not tripped"
     with pytest.raises(RefusedError, match="supply is too low; charge"):
@@ -62,12 +65,13 @@ def test_no_run_begins_on_a_supply_that_is_too_low(rig):
     rig.machine.press_button(False)
     rig.pass_time(0.3)
     assert rig.highest_duty == 0.0
-    rig.plant.set_supply(12.0)
+    rig.machine.set_supply(12.0)
     rig.pass_time(0.3)
     rig.run(300)
     assert rig.duty_at_pin > 0.0
 
 
+@pytest.mark.needs("motor pins")
 def test_stop_stops_and_the_next_run_has_to_wait(rig):
     rig.run(300)
     rig.link.stop()
@@ -82,6 +86,7 @@ def test_stop_stops_and_the_next_run_has_to_wait(rig):
     assert rig.duty_at_pin > 0.0
 
 
+@pytest.mark.needs("motor pins", "e-stop")
 def test_a_trip_latches_until_its_cause_is_gone_and_it_is_reset(rig):
     rig.run(300)
     rig.machine.press_estop()
@@ -99,29 +104,32 @@ def test_a_trip_latches_until_its_cause_is_gone_and_it_is_reset(rig):
     assert rig.duty_at_pin == 0.0
 
 
+@pytest.mark.needs("motor pins")
 def test_operator_goes_away(rig):
     rig.run(300)
     rig.link.owns_run = False
-    assert rig.off_after(rig.bench.now_s, 1.0) <= 0.505
+    assert rig.off_after(rig.now_s, 1.0) <= 0.505
     assert rig.trips() == "link lost"
 
 
+@pytest.mark.needs("motor pins")
 def test_a_monitor_does_not_keep_a_run_alive(rig):
     rig.run(300)
     rig.link.owns_run = False
     rig.link.command("hello")
     rig.link.command("stream", 0)
-    begin_s = rig.bench.now_s
-    while rig.bench.now_s < begin_s + 0.8:
+    begin_s = rig.now_s
+    while rig.now_s < begin_s + 0.8:
         rig.pass_time(0.05)
         rig.link.command("hello")
     assert rig.duty_at_pin == 0.0
 
 
+@pytest.mark.needs("motor pins")
 def test_port_is_closed_and_opened_again(rig):
     rig.run(300)
     rig.leave()
-    assert rig.off_after(rig.bench.now_s, 0.5) <= 0.05
+    assert rig.off_after(rig.now_s, 0.5) <= 0.05
     rig.pass_time(0.3)
     rig.reconnect()
     assert (rig.mode, rig.fault) == ("tripped", "link lost")
@@ -131,36 +139,39 @@ def test_port_is_closed_and_opened_again(rig):
     assert rig.duty_at_pin > 0.2
 
 
+@pytest.mark.needs("motor pins", "cable")
 def test_cable_is_pulled_and_put_back(rig):
     rig.run(300)
-    rig.bench.plug_usb(False)
-    assert rig.off_after(rig.bench.now_s, 1.0) <= 0.505
+    rig.plug_usb(False)
+    assert rig.off_after(rig.now_s, 1.0) <= 0.505
     rig.pass_time(0.3)
-    rig.bench.plug_usb(True)
+    rig.plug_usb(True)
     rig.reconnect()
     assert (rig.mode, rig.fault) == ("tripped", "link lost")
 
 
+@pytest.mark.needs("motor pins", "power")
 def test_power_is_cut_and_comes_back(rig):
     rig.run(300)
-    rig.bench.cut_power()
-    rig.bench.advance(0.2)
+    rig.cut_power()
+    rig.pass_time(0.2)
     assert rig.duty_at_pin == 0.0
-    rig.highest_duty = 0.0
-    rig.bench.restore_power()
+    rig.forget_highest()
+    rig.restore_power()
     assert rig.reconnect()["reset_cause"] == "power-on"
     rig.ready()
     rig.pass_time(0.5)
     assert rig.highest_duty == 0.0
 
 
+@pytest.mark.needs("motor pins", "silent host")
 def test_host_holds_the_port_and_does_not_read(rig):
     rig.run(300)
-    rig.bench.hold_reading(LINK, False)
+    rig.stop_reading()
     before = rig.status["control_overruns"]
-    assert rig.off_after(rig.bench.now_s, 1.0) <= 0.505
+    assert rig.off_after(rig.now_s, 1.0) <= 0.505
     rig.pass_time(4.0)
-    rig.bench.hold_reading(LINK, True)
+    rig.stop_reading(False)
     rig.pass_time(0.5)
     assert rig.status.dropped_frames > 0
     assert (rig.mode, rig.fault) == ("tripped", "link lost")
@@ -173,11 +184,11 @@ def test_maintenance_is_refused_while_the_motor_turns(rig):
         rig.link.command("maintenance")
     rig.link.stop()
     rig.link.command("maintenance")
-    rig.bench.advance(2.0)
-    assert rig.bench.serial_functions == 1
-    console = rig.bench.open(CONSOLE)
+    rig.pass_time(2.0)
+    assert rig.serial_functions == 1
+    console = rig.open_console()
     console.write(b"\r\nprint(6 * 7)\r\n")
-    rig.bench.advance(0.1)
+    rig.pass_time(0.1)
     assert b"42" in console.read_available()
 
 

@@ -9,6 +9,7 @@ from wrench.errors import RefusedError
 from wrench_firmware import wire
 
 
+@pytest.mark.needs("motor pins")
 def test_a_run_outlives_everything_that_can_be_asked(rig):
     rig.ready()
     rig.run(300)

@@ -21,9 +21,10 @@ PATIENCE_S = 120.0
 RECORDS = """
 import sys
 from pathlib import Path
-from wrench.hil.rig import BOARD, Rig, content_of
+from wrench.hil.content import BOARD, content_of
+from wrench.hil.virtual_rig import VirtualRig
 from wrench.recording.session import Session
-rig = Rig(BOARD, content_of(BOARD))
+rig = VirtualRig(BOARD, content_of(BOARD))
 rig.ready()
 rig.link.run(700)
 Session(rig.link, Path(sys.argv[1]), show=lambda now: print("recording", flush=True)).run()
@@ -56,6 +57,7 @@ def test_the_recording_agrees_with_the_board_s_own_features(rig: Rig, tmp_path: 
     assert compared > 10
 
 
+@pytest.mark.needs("motor pins")
 def test_the_waveform_is_off_again_and_the_run_goes_on(rig: Rig, tmp_path: Path) -> None:
     rig.run(700)
     Session(rig.link, tmp_path / "run.mcap", waveform_s=0.5).run()

@@ -2,7 +2,10 @@
 
 import itertools
 
+import pytest
 
+
+@pytest.mark.needs("emulator")
 def test_a_healthy_drill_runs_on_without_losing_a_sample(rig):
     rig.run(700)
     before = rig.bench.seen.devices[0]["overruns"]
@@ -15,6 +18,7 @@ def test_a_healthy_drill_runs_on_without_losing_a_sample(rig):
     assert rig.bench.seen.devices[0]["early_reads"] == 0
 
 
+@pytest.mark.needs("motor pins", "machine")
 def test_a_failing_bearing_is_slowed_down_then_stopped(make_rig):
     rig = make_rig(condition="demo")
     rig.run(700)
@@ -23,7 +27,7 @@ def test_a_failing_bearing_is_slowed_down_then_stopped(make_rig):
     assert rig.wait_for(lambda: rig.status["speed_command_permille"] < 500, 15.0)
     assert rig.trips(30.0) == "vibration"
     assert rig.duty_at_pin == 0.0
-    assert not rig.machine.reading.seized
+    assert not rig.wired.reading.seized
 
 
 def test_the_raw_waveform_streams_without_a_gap_while_the_drill_runs(rig):
@@ -31,8 +35,8 @@ def test_the_raw_waveform_streams_without_a_gap_while_the_drill_runs(rig):
     rig.link.command("stream", 1)
     first_samples = []
     counts = set()
-    end_s = rig.bench.now_s + 3.0
-    while rig.bench.now_s < end_s:
+    end_s = rig.now_s + 3.0
+    while rig.now_s < end_s:
         frame = rig.link.receive(0.1)
         if frame and frame.name == "waveform":
             assert len(frame.tail) == 6 * frame["samples"]

@@ -14,7 +14,8 @@
     ├── RecordingError         10   a recording cannot be written, read or exported
     │   └── DamagedError       12   a recording was read, but not all of it
     ├── ReportError            11   a report cannot be made or written
-    └── RuleBrokenError        13   a campaign has made the motor do what it must not
+    ├── RuleBrokenError        13   a campaign has made the motor do what it must not
+    └── RigError               14   a rig is not what its description says, or cannot be used
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
@@ -121,3 +122,9 @@ class RuleBrokenError(WrenchError):
     """A campaign has made the motor do what it must not."""
 
     exit_code = 13
+
+
+class RigError(WrenchError):
+    """A rig's description is wrong, or does not match what answers, or a part of it has failed."""
+
+    exit_code = 14

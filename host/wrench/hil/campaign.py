@@ -16,8 +16,8 @@ from random import Random
 from wrench.boards import load_board
 from wrench.hil.acts import KINDS, drawn, perform
 from wrench.hil.audit import audit
+from wrench.hil.content import content_of
 from wrench.hil.invariants import Invariants, Violation
-from wrench.hil.rig import content_of
 from wrench.hil.story import Act, Story
 from wrench.hil.trial import Trial
 from wrench.image import Progress, find_named

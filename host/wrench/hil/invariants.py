@@ -57,7 +57,7 @@ class Invariants:
             if rig.highest_speed_rpm > TOLERANCE * self._cap_rpm:
                 raise Violation("cap", now_s, f"the shaft turns at {rig.highest_speed_rpm:.0f} rpm")
         else:
-            rig.highest_speed_rpm = 0.0
+            rig.forget_highest()
         driven_s = self._driven_until_s(seen, now_s)
         if driven_s is None:
             return

@@ -1,213 +1,161 @@
-"""One board under test: its bench, its machine, its link, and what its pins did."""
+"""A board under test: its link, what its pins do, its machine. Tests are the same on every rig."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 
-from wrench.bench.assemble import assemble, bare_flash, flashed
-from wrench.bench.emulator import StepSeen
-from wrench.bench.plant import Reading
-from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, VirtualBench
 from wrench.blackbox import Event
-from wrench.boards import Board, load_board
-from wrench.deploy import deployment
+from wrench.boards import Board
 from wrench.errors import PortError, RefusedError
-from wrench.flash import flash
-from wrench.image import find_named
+from wrench.hil.capabilities import CAPABILITIES, UnableError
+from wrench.hil.machine import Machine
 from wrench.link import Frame, Link, encode
+from wrench.transport import Port
 from wrench_firmware import wire
 
-BOARD = load_board("pico-adxl345")
 BUTTON_STARTS_S = 2.0
 BUTTON_RESETS_S = 3.1
 _BOOTED_WITHIN_S = 5.0
 
 
-def variant(name: str, of: Board = BOARD, /, **changes: str) -> Board:
-    """A board like `of`, in whose file the lines of some keys are others, or more; `changes` maps
-    the name of a section, with "__" for a dot, to the lines that are put first in it. A section
-    given as "" is left out.
-    """
-    assert of.path is not None
-    text = "\n" + of.path.read_text()
-    for section, lines in changes.items():
-        title = f"[{section.replace('__', '.')}]"
-        before, found, after = text.partition(f"\n{title}")
-        body, more, rest = after.partition("\n[")
-        if not lines:
-            assert found, title
-            text = f"{before}{more}{rest}"
-            continue
-        new = {line.partition("=")[0].strip() for line in lines.splitlines()}
-        kept = [line for line in body.splitlines() if line.partition("=")[0].strip() not in new]
-        text = "\n".join([before, title, lines, *kept[1:]]) + more + rest
-    path = Path(_folder(), f"{name}.toml")
-    path.write_text(text)
-    return load_board(path)
+class Rig(ABC):
+    """One board under test. Times are in s of the rig's clock: device time on an emulated board.
 
-
-@cache
-def _folder() -> str:
-    return tempfile.mkdtemp(prefix="wrench-boards-")
-
-
-_contents: dict[tuple[str, int, str], bytes] = {}
-
-
-def content_of(board: Board, image: str = "stock") -> bytes:
-    """Flash content with that kind of image and the firmware for a board."""
-    key = (board.name, board.hash, image)
-    if key not in _contents:
-        _contents[key] = flashed(board, image)
-    return _contents[key]
-
-
-def content_with(changed: Mapping[str, str], board: Board = BOARD, image: str = "stock") -> bytes:
-    """The same with other texts for some modules of the firmware."""
-    with VirtualBench(bare_flash(find_named(image))) as bench:
-        texts = {path: text.encode() for path, text in changed.items()}
-        flash(bench.open(CONSOLE), deployment(board, texts))
-        return bench.read_flash()
-
-
-class Rig:
-    """One board under test. Times are device time in seconds unless their name says otherwise.
-
-    Time begins with the first step: until then the machine may be put into any condition in which
-    power is to find it. The link opens when it is first used.
+    The link opens when it is first used. `able` names what the rig can do, `used` what has been
+    asked of it, as in `capabilities`. `slack_s` is by how much a measured time may be wrong.
     """
 
-    def __init__(
-        self,
-        board: Board,
-        content: bytes,
-        condition: str = "healthy",
-        *,
-        step_ns: int = STEP_NS,
-        flash_times_ns: dict[str, int] | None = None,
-        seed: int = 1,
-    ):
-        assembly = assemble(
-            board,
-            content,
-            condition=condition,
-            seed=seed,
-            step_ns=step_ns,
-            flash_times_ns=flash_times_ns,
-        )
-        self._step_s = step_ns / 1e9
+    machine: Machine
+    slack_s: float = 0.0
+
+    def __init__(self, board: Board, able: Collection[str]) -> None:
         self.board = board
-        self.bench = assembly.bench
-        self.machine = assembly.machine
-        self.plant = assembly.machine.machine
+        self.able = frozenset(able)
+        self.used: set[str] = set()
         self.status: Frame | None = None
         self.features: list[Frame] = []
         self.events: list[Frame] = []
-        self.highest_duty = 0.0
-        self.highest_speed_rpm = 0.0
         self._link: Link | None = None
-        self._holding: list[Callable[[], None]] = []
-        self._edges_s: list[float] = []
-        self.fell_s: float | None = None  # when the driver was disabled, if it is
-        self.flash_writes: list[tuple[str, float, float]] = []  # as in `StepSeen`, all of them
-        self.bench.on_step.append(self._watch)
-        self.machine.on_reading.append(self._feel)
+
+    def need(self, capability: str) -> None:
+        """Note that it is used. Raises UnableError where this rig cannot."""
+        self.used.add(capability)
+        if capability not in self.able:
+            raise UnableError(f"this rig cannot {CAPABILITIES[capability]}")
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave the board alone: its motor off."""
 
     # -- what the pins and the shaft did -------------------------------------------------
-    def _watch(self, seen: StepSeen) -> None:
-        self.flash_writes += seen.flash_writes
-        duty = self.duty_of(seen)
-        self.highest_duty = max(self.highest_duty, duty)
-        motor = self.board.motor
-        pin = seen.pins[motor.pwm_pin if motor.enable_pin is None else motor.enable_pin]
-        if seen.powered and pin.falls and pin.level == 0:
-            self.fell_s = pin.edges_ns[-1] / 1e9
-        elif pin.level or not seen.powered:
-            self.fell_s = None
-
-    def _feel(self, reading: Reading) -> None:
-        for act in self._holding:
-            act()
-        if self.machine.drive.duty <= 0.0:
-            self._edges_s.clear()
-            return
-        begin_s = reading.time_s - self._step_s
-        pulses = self.plant.parameters.tacho_pulses_per_turn
-        for edge_s in reading.tacho_edge_s:
-            self._edges_s.append(begin_s + float(edge_s))
-            if len(self._edges_s) > pulses:
-                turn_s = self._edges_s[-1] - self._edges_s[-1 - pulses]
-                self.highest_speed_rpm = max(self.highest_speed_rpm, 60.0 / turn_s)
-
-    def duty_of(self, seen: StepSeen) -> float:
-        """Duty on the PWM pin in a step, 0 where the driver is not enabled."""
-        if not seen.powered:
-            return 0.0
-        motor = self.board.motor
-        duty = seen.pins[motor.pwm_pin].high
-        if motor.kind == "two_pwm":
-            duty += seen.pins[motor.reverse_pwm_pin].high
-        return duty if motor.enable_pin is None else duty * seen.pins[motor.enable_pin].high
-
     @property
+    @abstractmethod
     def duty_at_pin(self) -> float:
         """Duty on the PWM pin, 0 where the driver is not enabled, as a logic analyser sees it."""
-        seen = self.bench.seen
-        assert seen is not None
-        return self.duty_of(seen)
 
     @property
-    def plant_speed_rpm(self) -> float:
+    @abstractmethod
+    def highest_duty(self) -> float:
+        """The highest since the beginning, or since `forget_highest`."""
+
+    @abstractmethod
+    def forget_highest(self) -> None:
+        """Look for the highest duty and speed anew."""
+
+    @property
+    @abstractmethod
+    def shaft_speed_rpm(self) -> float:
         """The shaft's true speed."""
-        assert self.machine.reading is not None
-        return self.machine.reading.speed_rpm
+
+    @property
+    @abstractmethod
+    def highest_speed_rpm(self) -> float:
+        """The highest of the true speeds over one revolution while driven."""
+
+    @property
+    @abstractmethod
+    def fell_s(self) -> float | None:
+        """When the driver was disabled, if it is."""
 
     def off_after(self, begin_s: float, within_s: float) -> float:
         """Seconds from `begin_s`, which is now or will be, to the fall of the enable pin (of the
-        PWM pin where there is none), after which it stays low for 10 ms; fails where it does not
-        fall in time.
+        PWM pin where there is none), after which it stays low for 10 ms. Raises AssertionError
+        where it does not fall in time.
         """
-        self.fell_s = None
-        end_s = self.bench.now_s + within_s
-        while self.bench.now_s < end_s:
-            self.pass_time(self._step_s)
-            if self.fell_s is not None and self.bench.now_s - self.fell_s > 0.01:
-                return self.fell_s - begin_s
+        end_s = self.now_s + within_s + self.slack_s
+        while self.now_s < end_s:
+            self.pass_time(self._moment_s)
+            fell_s = self.fell_s
+            if fell_s is not None and self.now_s - fell_s > 0.01:
+                assert fell_s > begin_s - self.slack_s, "the driver was not enabled"
+                return fell_s - begin_s
         raise AssertionError("the driver is still enabled")
 
+    # -- the board's light ---------------------------------------------------------------
+    @abstractmethod
+    def watch_light(self, duration_s: float) -> tuple[float, int]:
+        """Watch it for so long: the part of the time for which it is on, and how often it goes
+        on."""
+
     # -- time ----------------------------------------------------------------------------
+    _moment_s: float
+    """The shortest time that passes."""
+
+    @property
+    @abstractmethod
+    def now_s(self) -> float:
+        """The rig's clock."""
+
+    @abstractmethod
     def pass_time(self, duration_s: float) -> None:
         """Let time pass, taking in what frames there are."""
-        end_s = self.bench.now_s + duration_s
-        while self.bench.now_s < end_s - 1e-6:
-            self.bench.advance(0)
-            self._take_waiting()
 
     def wait_for(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Let time pass until the condition holds; False where it does not in time."""
-        end_s = self.bench.now_s + within_s
+        end_s = self.now_s + within_s
         while not condition():
-            if self.bench.now_s >= end_s:
+            if self.now_s >= end_s:
                 return False
-            self.pass_time(self._step_s)
+            self.pass_time(self._moment_s)
         return True
 
-    def hold(self, act: Callable[[], None] | None) -> None:
-        """Do this at every step from now on; None ends all such."""
-        if act is None:
-            self._holding.clear()
-        else:
-            self._holding.append(act)
+    # -- power, and the cable ------------------------------------------------------------
+    @abstractmethod
+    def cut_power(self) -> None:
+        """Take the board's power away, all of it; the link is gone with it."""
 
-    # -- the link ------------------------------------------------------------------------
+    @abstractmethod
+    def restore_power(self) -> None:
+        """Give it back."""
+
+    @abstractmethod
+    def plug_usb(self, plugged: bool) -> None:
+        """Pull the USB cable, or put it back; the board keeps its other power."""
+
+    # -- the ports -----------------------------------------------------------------------
+    @abstractmethod
+    def _open_link(self) -> Port:
+        """The board's link. Raises PortError where it does not show."""
+
+    @abstractmethod
+    def open_console(self) -> Port:
+        """The board's console; its reads return what there is."""
+
+    @property
+    @abstractmethod
+    def serial_functions(self) -> int:
+        """How many serial ports the board shows: the console, and the link."""
+
+    @abstractmethod
+    def stop_reading(self, stopped: bool = True) -> None:
+        """The host holds the link's port open without reading from it, or reads again."""
+
     @property
     def link(self) -> Link:
         """The open link; opens it where it is not."""
         if self._link is None:
-            self._link = Link(self.bench.open(LINK))
+            self._link = Link(self._open_link())
         return self._link
 
     @property
@@ -310,13 +258,13 @@ class Rig:
         """Reset the trip, whose cause is gone; the board may have to measure that first, and
         measures nothing while it writes the waveform.
         """
-        end_s = self.bench.now_s + within_s
+        end_s = self.now_s + within_s
         while True:
             try:
                 self.link.command("reset_trip")
                 return
             except RefusedError:
-                if self.bench.now_s >= end_s:
+                if self.now_s >= end_s:
                     raise
             self.pass_time(0.2)
 

@@ -15,7 +15,8 @@ from wrench.bench.virtual import LINK
 from wrench.boards import Board, load_board
 from wrench.errors import LinkError, PortError, RefusedError
 from wrench.framing import END, body_of
-from wrench.hil.rig import Rig, content_of
+from wrench.hil.content import content_of
+from wrench.hil.virtual_rig import VirtualRig
 from wrench.link import Frame, Link
 from wrench_firmware import wire
 
@@ -63,9 +64,9 @@ class Trial:
     def __init__(self, board: str, image: str, seed: int) -> None:
         self.board: Board = load_board(board)
         self.image = image
-        self.rig = Rig(self.board, content_of(self.board, image), seed=seed)
+        self.rig = VirtualRig(self.board, content_of(self.board, image), seed=seed)
         self.bench = self.rig.bench
-        self.machine = self.rig.machine
+        self.machine = self.rig.wired
         self.plant = self.rig.plant
         self.known = Known()
         self.trips: list[Trip] = []

@@ -1,0 +1,85 @@
+"""Hardware-in-the-loop tests with pytest: on which bench they run, and what each needs of it.
+
+pytest loads this wherever Wrench is installed; it knows of boards, benches and capabilities, and
+of no machine. `chip` is a bare board that runs any MicroPython program.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wrench.hil.capabilities import CAPABILITIES, missing
+
+NEEDS = "needs"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """On which bench."""
+    group = parser.getgroup("hil", "hardware in the loop")
+    group.addoption(
+        "--bench",
+        choices=("virtual", "serial"),
+        default="virtual",
+        help="virtual: an emulated board for each test. serial: a real one at --port.",
+    )
+    group.addoption(
+        "--port",
+        dest="hil_port",
+        metavar="PORT",
+        help="of the real board, as `wrench --port` takes it; none: the only one attached",
+    )
+    group.addoption(
+        "--board",
+        dest="hil_board",
+        metavar="FILE",
+        help="name or path of the board file; none: the rig's, or pico-adxl345",
+    )
+    group.addoption(
+        "--rig",
+        dest="hil_rig",
+        type=Path,
+        metavar="FILE",
+        help="description of the real rig: what is wired to the board, what cuts its power",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks."""
+    config.addinivalue_line(
+        "markers",
+        f"{NEEDS}(*capabilities): what the test needs of its rig, by the names of "
+        "wrench.hil.capabilities; a rig that has it not skips the test",
+    )
+    config.addinivalue_line("markers", "smoke: of the suite that takes seconds")
+    config.addinivalue_line("markers", "soak: of the suite that takes hours")
+
+
+def needs(item: pytest.Item) -> frozenset[str]:
+    """What a test says that it needs."""
+    return frozenset(name for mark in item.iter_markers(NEEDS) for name in mark.args)
+
+
+def skip_without(able: frozenset[str], item: pytest.Item) -> None:
+    """Skip a test whose rig cannot do what it needs, naming that."""
+    lacking = missing(needs(item), able)
+    if lacking:
+        pytest.skip("needs " + ", ".join(f"{name!r} ({CAPABILITIES[name]})" for name in lacking))
+
+
+def fail_unsaid(used: set[str], item: pytest.Item) -> None:
+    """Fail a test that uses what it does not say it needs: it would not be skipped elsewhere."""
+    unsaid = missing(used, needs(item))
+    if unsaid:
+        names = ", ".join(f'"{name}"' for name in unsaid)
+        pytest.fail(f"uses more than it says; mark it @pytest.mark.needs({names})", pytrace=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A misspelt capability would skip a test for ever."""
+    for item in items:
+        try:
+            missing(needs(item), ())
+        except KeyError as error:
+            raise pytest.UsageError(f"{item.nodeid}: {error.args[0]}") from error

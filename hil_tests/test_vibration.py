@@ -18,7 +18,7 @@ def test_a_healthy_drill_runs_on_without_losing_a_sample(rig):
     assert rig.bench.seen.devices[0]["early_reads"] == 0
 
 
-@pytest.mark.needs("motor pins", "machine")
+@pytest.mark.needs("motor pins", "machine", "emulator")
 def test_a_failing_bearing_is_slowed_down_then_stopped(make_rig):
     rig = make_rig(condition="demo")
     rig.run(700)

@@ -80,8 +80,12 @@ def test_a_board_is_told_the_time_once(attached: Board) -> None:
 
 
 def test_the_waveform_comes_in_g_with_a_time_for_each_sample(attached: Board) -> None:
-    with contextlib.closing(attached.waveform()) as blocks:
-        taken = [next(blocks) for _ in range(300)]
+    for _ in range(4):
+        with contextlib.closing(attached.waveform()) as blocks:
+            taken = [next(blocks) for _ in range(300)]
+        # At rest the board may erase a sector of its log, and hears nothing meanwhile.
+        if not any(block.broken for block in taken):
+            break
     times = np.concatenate([block.time_us for block in taken])
     assert all(np.diff(times) > 0)
     assert [block.first for block in taken[1:]] == [

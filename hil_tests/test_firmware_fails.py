@@ -202,7 +202,7 @@ def test_after_a_crash_while_the_link_is_not_there_yet_the_console_is_the_hosts(
 
 
 @pytest.mark.parametrize("image", ["stock", "wrench"])
-@pytest.mark.needs("emulator", "other images")
+@pytest.mark.needs("emulator", "other images", "flash content")
 def test_corrupt_settings_forbid_a_run_until_a_person_has_seen_it(image, make_rig):
     rig = make_rig(image=image)
     rig.ready()
@@ -229,7 +229,7 @@ def test_corrupt_settings_forbid_a_run_until_a_person_has_seen_it(image, make_ri
     assert rig.status["ceiling_permille"] == 700
 
 
-@pytest.mark.needs("emulator")
+@pytest.mark.needs("emulator", "flash content")
 def test_an_intact_board_reads_its_settings(make_rig):
     """What the test above damages is what this one reads."""
     rig = make_rig()

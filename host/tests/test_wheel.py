@@ -60,4 +60,8 @@ def test_the_wheel_has_what_the_checkout_has(names, folder, package, pattern):
 
 
 def test_the_wheel_has_no_tests_and_no_type_stubs(names):
-    assert not [n for n in names if "test" in Path(n).name or n.endswith(".pyi")]
+    assert not [
+        n
+        for n in names
+        if Path(n).name.startswith(("test_", "conftest")) or "tests" in n or n.endswith(".pyi")
+    ]

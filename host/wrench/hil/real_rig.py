@@ -20,6 +20,7 @@ _COMMAND_S = 30.0
 _HELPER_ERROR_S = 0.0002
 _STARTS_S = 8.0
 _AT_REST_S = 0.2
+_TICK_S = 1e-6
 
 
 class Ports(Protocol):
@@ -287,7 +288,7 @@ class RealRig(Rig):
     def pass_time(self, duration_s: float) -> None:
         """Let so much time pass, taking in what frames there are."""
         end_s = self.now_s + duration_s
-        while (left_s := end_s - self.now_s) > 0.0:
+        while (left_s := end_s - self.now_s) > _TICK_S:
             slice_s = min(left_s, self._moment_s)
             link = self._link
             if link is None or link.port is self._gone:

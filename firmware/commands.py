@@ -32,6 +32,8 @@ _B = const(0x42)
 _H = const(0x48)
 _Q = const(0x51)
 _SIGNED = const(0x69)
+_MOST = const(0x3FFFFFFF)
+_LEAST = const(-0x40000000)
 
 
 class Commands:
@@ -121,7 +123,11 @@ class Commands:
 
     @micropython.native
     def _unpacked(self, kind):
-        """The fields of the command in the frame, little-endian: B, H, I, Q, and i with a sign."""
+        """The fields of the command in the frame, little-endian: B, H, I, Q, and i with a sign.
+
+        Of 32 bits, what is beyond 31 with a sign is the last that is not: memory would be taken
+        for it, and none is collected while the motor turns. Nothing that large means anything.
+        """
         frame = self._frame
         codes = self._codes[kind]
         values = self._values[kind]
@@ -135,11 +141,18 @@ class Commands:
                 size = 8
             elif code != _B:
                 size = 4
-            value = 0
             at += size
-            for k in range(1, size + 1):
+            value = frame[at - 1]
+            if size == 4:
+                if code == _SIGNED and value >= 0x80:
+                    value -= 0x100
+                if value >= 0x40:
+                    value = _MOST
+                    size = 1
+                elif value < -0x40:
+                    value = _LEAST
+                    size = 1
+            for k in range(2, size + 1):
                 value = value << 8 | frame[at - k]
-            if code == _SIGNED and value >> 31:
-                value -= 1 << 32
             values[i] = value
         return values

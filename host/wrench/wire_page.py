@@ -49,8 +49,9 @@ MEANINGS = {
     "factory_reset": "Every setting and level as the board file has it; the motor must be off.",
     "get_levels": "Read the levels of a protection.",
     "set_level": "Make a protection's level more protective than the board file's. Less is refused "
-    "unless the button was held at power-up.",
-    "set_time": "Tell the wall time, for the black box.",
+    "unless the button was held at power-up. In one run, the board takes this and `set_time` 24 "
+    "times in all.",
+    "set_time": "Tell the wall time, for the black box. See `set_level`.",
     "new_bearing": "A bearing has been installed: probation begins anew. The motor must be off.",
     "hold_probation": "Hold probation at a step, or let it go on; never ahead of what is earned.",
 }

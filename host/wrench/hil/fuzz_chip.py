@@ -322,7 +322,7 @@ class Fuzzed(Trial):
     def _no_reset(self, seen: StepSeen) -> None:
         if len(self.bench.resets) > self._had_resets:
             time_ns, reason = self.bench.resets[self._had_resets]
-            said = self._console.read_available() if self._console.is_open else b""
+            said = self._console.read_available()
             cause = "software" if reason & 2 else "its watchdog" if reason else "its pin"
             raise Violation(
                 "reset", time_ns / 1e9, f"the chip was reset by {cause}; it has printed {said!r}"

@@ -38,16 +38,18 @@ _LEAST = const(-0x40000000)
 
 class Commands:
     """Reads commands from a link and hands them to `handle(kind, arguments)`, which returns a
-    reason. `arguments` is the tuple of the command's fields.
+    reason. `arguments` is the tuple of the command's fields; where `admit(kind)` gives another
+    reason than DONE, nobody looks at them.
 
     `bad_frames` counts what was not a frame, had a wrong CRC, or was too long; `stray_bytes` the
     bytes of it.
     """
 
-    def __init__(self, link, telemetry, handle):
+    def __init__(self, link, telemetry, handle, admit=None):
         self._link = link
         self._telemetry = telemetry
         self._handle = handle
+        self._admit = admit
         self._frame = bytearray(wire.MAX_COMMAND_BYTES)
         self._length = 0
         self._too_long = False
@@ -117,7 +119,9 @@ class Commands:
         elif layout[1] != length:
             reason = WRONG_LENGTH
         else:
-            reason = self._handle(kind, self._unpacked(kind))
+            reason = self._admit(kind) if self._admit else DONE
+            if reason == DONE:
+                reason = self._handle(kind, self._unpacked(kind))
         if kind != wire.HEARTBEAT or reason != DONE:
             self._telemetry.reply(kind, reason, sequence)
 

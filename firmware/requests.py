@@ -69,12 +69,18 @@ class Requests:
             wire.HOLD_PROBATION: self._hold_probation,
         }
 
-    def handle(self, kind, arguments):
-        """Carry out one command of the link; returns a reason."""
+    def admit(self, kind):
+        """DONE, or why a command is refused whatever its arguments are: to read them costs memory,
+        too.
+        """
         if wire.SET_LEVEL <= kind <= wire.SET_TIME and self._app.governor.turning:  # these two
             if self._costly >= _MOST_COSTLY:
                 return commands.TURNING
             self._costly += 1
+        return commands.DONE
+
+    def handle(self, kind, arguments):
+        """Carry out one command of the link; returns a reason."""
         return self._handlers[kind](*arguments)
 
     # -- running -------------------------------------------------------------------------

@@ -116,6 +116,7 @@ def captured() -> list[bytes]:
             return data
 
         port.read = reading  # type: ignore[method-assign]
+        rig.link.hello()
         list(rig.link.log())
         rig.link.settings()
         rig.link.levels("over-current")

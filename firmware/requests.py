@@ -143,6 +143,7 @@ class Requests:
         """Leave tripped, where the cause is gone."""
         app = self._app
         fault = app.governor.fault
+        app.loop.tell()  # however soon somebody resets it, a trip has been told
         # A sensor that has been plugged in again is started first, and then looked at.
         present = app.still_failing(fault) or app.protection.present(fault)
         if fault and not present:
@@ -152,6 +153,7 @@ class Requests:
         reason = app.governor.reset(present)
         if reason == governor.DONE:
             app.journal.log(wire.EVENT_RESET, 1 if by_link else 0, fault)
+            app.loop.tell()  # so that the next one, of the same cause, is another one
         return _BY_GOVERNOR[reason]
 
     def _set_limit(self, permille):

@@ -26,9 +26,10 @@ def test_what_fuzzing_has_found_stays_mended() -> None:
         *(encode("read_capture", n, 0, 2**32 - 1 - n) for n in range(100)),
         *(encode("set_setting", n, 0, 2**31 - 1 - n) for n in range(100)),
     ]
-    withstand(
-        stint("pico-adxl345", "wrench", 1, Batch(REST, tuple(beyond)), Batch(RUN, tuple(costly)))
-    )
+    # A trip that is reset at once is told all the same.
+    hasty = [encode("reset_trip", n) for n in range(900)]
+    batches = Batch(REST, tuple(beyond)), Batch(RUN, tuple(costly)), Batch(LEFT, tuple(hasty))
+    withstand(stint("pico-adxl345", "wrench", 1, *batches))
 
 
 def test_what_reads_a_board_takes_its_telemetry_spoiled() -> None:

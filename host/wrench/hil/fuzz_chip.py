@@ -23,13 +23,13 @@ from wrench.errors import LinkError, PortError
 from wrench.hil import heap
 from wrench.hil.hostile import COMMANDS, END
 from wrench.hil.invariants import Invariants, Violation
-from wrench.hil.trial import NEVER_S, Trial
+from wrench.hil.trial import Trial
 from wrench.hil.wire_truth import Heard, enclosed, heard, pieces
 from wrench.link import Frame
 from wrench_firmware import wire
 
 REST, RUN, LEFT = "rest", "run", "left"
-"""During a batch: the motor is at rest, runs for its owner, or its owner leaves in the middle."""
+"""During a batch: the motor is at rest, runs for its owner, or its owner soon leaves."""
 
 DURING = (REST, REST, RUN, REST, REST, LEFT, REST, REST)
 """What a board goes through, batch by batch."""
@@ -47,13 +47,17 @@ _STARTS_S = 6.0
 _SPEEDS = (200, 300, 450)
 _HEAP_TOLERANCE = 512
 _WRAP = 0x10000
+_TOLD_BYTES = 300
 _LEAST_DRIVEN = 100
+_LEAST_LEFT = 400
 _OVERSHOOT = 1.15
 
 _SETTINGS = [kind.name for kind in kinds()]
 _CEILING, _HOLD = number_of("ceiling_permille"), number_of("probation_hold")
 _BEARINGS = number_of("bearings")
 _LEVELS = range(len(wire.LEVELS))
+_BELOW = ("brown-out",)
+"""Faults of which a lower level protects less."""
 _NOBODYS = 0xE000  # commands of this program's own, from there on
 
 
@@ -134,8 +138,11 @@ def stint(board: str, image: str, seed: int, /, *batches: Batch) -> Stint:
 
 
 def made(board: str, image: str, chance: Random, frames: int, during: Sequence[str]) -> Stint:
-    """A stint with so many frames in each batch."""
-    batches = tuple(_drawn(chance, one, frames) for one in during)
+    """A stint with so many frames in each batch, but never so few that they end before a run whose
+    owner has gone."""
+    batches = tuple(
+        _drawn(chance, one, max(frames, _LEAST_LEFT) if one == LEFT else frames) for one in during
+    )
     return Stint(board, image, chance.randrange(1 << 16), batches)
 
 
@@ -227,7 +234,7 @@ class Kept:
 
     def done(self, one: Heard) -> None:
         """The board has carried it out."""
-        arguments = one.arguments or ()
+        arguments: list[int] = list(one.arguments or ())
         match one.kind:
             case wire.SET_LIMIT:
                 self.settings[_CEILING] = arguments[0]
@@ -246,6 +253,19 @@ class Kept:
                 self.levels.update(self._board)
             case _:
                 pass
+
+    def allowed(self, one: Heard) -> str:
+        """What the board must not have carried out, in words."""
+        if one.kind != wire.SET_LEVEL or not one.arguments:
+            return ""
+        fault, which, value = one.arguments
+        least = self._board[fault, which]
+        is_below = wire.FAULTS[fault] in _BELOW
+        if least is None:
+            return ""  # one more level protects more
+        if value < least if is_below else value > least:
+            return f"{_named(one)}: less protective than the board file's {least}"
+        return ""
 
     def compare(self, settings: Iterable[Frame], levels: Iterable[Frame]) -> str:
         """What is not as it must be, in words; "" where all is."""
@@ -285,6 +305,7 @@ class Fuzzed(Trial):
         self._newest = 0
         self._had_resets = 0
         self._begun = False
+        self._told_trip = ""
         self._speed_permille = 0
         self._lost_before = 0
         self._chance = Random(seed)
@@ -323,7 +344,7 @@ class Fuzzed(Trial):
     def _no_reset(self, seen: StepSeen) -> None:
         if len(self.bench.resets) > self._had_resets:
             time_ns, reason = self.bench.resets[self._had_resets]
-            said = self._console.read_available()
+            said = self._console.read_available()[:_TOLD_BYTES]
             cause = "software" if reason & 2 else "its watchdog" if reason else "its pin"
             raise Violation(
                 "reset", time_ns / 1e9, f"the chip was reset by {cause}; it has printed {said!r}"
@@ -355,6 +376,8 @@ class Fuzzed(Trial):
         elif frame.name == "status":
             self._status = frame
             self._judge_speed(frame)
+        elif frame.name == "event" and frame["code"] == "trip":
+            self._told_trip = wire.FAULTS[frame["detail"]]
         elif frame.name != "waveform":
             self._answers.append(frame)
 
@@ -382,6 +405,8 @@ class Fuzzed(Trial):
         if reason == "done":
             self.fuzz.carried_out += 1
             self.kept.done(one)
+            if wrong := self.kept.allowed(one):
+                raise Violation("settings", self.now_s, wrong)
 
     def _may_be_lost(self) -> bool:
         """The board had no room for a frame, or one was spoiled on the way, and has not been
@@ -432,6 +457,7 @@ class Fuzzed(Trial):
             self._measure_heap()
         else:
             self._start()
+        free = heap.free_bytes(self.bench.read_memory())
         bad_frames, stray_bytes = self._counted()
         self._bad_frames = self._stray_bytes = 0
         if one.during == REST:
@@ -439,14 +465,12 @@ class Fuzzed(Trial):
             noise = self._chance.randbytes(_CONSOLE_BYTES)
             self._console.write(noise)
             self._stray_bytes += len(noise)
-        else:
-            free = heap.free_bytes(self.bench.read_memory())
         began_s = self.now_s
-        half = len(one.chunks) // 2
-        self.send(one.chunks[:half])
+        first = len(one.chunks) // 8
+        self.send(one.chunks[:first])
         if one.during == LEFT:
             self._leave()
-        self.send(one.chunks[half:])
+        self.send(one.chunks[first:])
         self.drain(_ANSWERS_RUNNING_S if one.during == RUN else ANSWERS_S)
         self.fuzz.sending_s += self.now_s - began_s
         self.fuzz.frames += one.frames
@@ -529,6 +553,7 @@ class Fuzzed(Trial):
         assert link is not None
         link.owns_run = False
         self.known.heard_s = self.now_s
+        self._told_trip = ""
 
     def _still_runs(self) -> None:
         status = self._next_status()
@@ -553,8 +578,12 @@ class Fuzzed(Trial):
         until_s = self.known.heard_s + 1.0
         while self.rig.duty_at_pin > 0.0 or self.now_s < until_s:
             self.pass_time(_STEP_S)  # the rule for a lost link watches
-        if self.known.tripped_s == NEVER_S and not self.trips:
-            raise Violation("runs", self.now_s, "a run whose owner has gone has not tripped")
+        if self._told_trip != "link lost":
+            raise Violation(
+                "runs",
+                self.now_s,
+                f"a run whose owner has gone has ended otherwise: {self._told_trip or 'untold'}",
+            )
 
     def _counted(self) -> tuple[int, int]:
         status = self._next_status()

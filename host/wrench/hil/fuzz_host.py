@@ -13,7 +13,7 @@ import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 
 from wrench import readout
 from wrench.blackbox import dated, decode_capture, decode_events
@@ -363,5 +363,5 @@ def _left_behind(it: Batch) -> int:
     return after - before
 
 
-def _broken(rule: str, what: str) -> None:
+def _broken(rule: str, what: str) -> NoReturn:
     raise Violation(rule, 0.0, what)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from wrench.hil.wire_truth import crc_of, enclosed, stuffed
+from wrench.link import TABLES
 from wrench_firmware import wire
 
 END = b"\0"
@@ -32,16 +33,26 @@ def _extreme(chance: Random, code: str) -> int:
     least = -(1 << bits - 1) if code.islower() else 0
     most = least + (1 << bits) - 1
     edges = (least, least + 1, most, most - 1, most // 2, 0, 1, 2, 100, 1000, wire.BROKEN)
-    value = chance.choice(edges) if chance.random() < 0.7 else chance.randint(least, most)
+    how = chance.random()
+    if how < 0.5:
+        value = chance.choice(edges)
+    elif how < 0.7:
+        value = chance.randint(least, most)
+    else:
+        value = chance.randrange(1 << chance.randint(1, bits - 1))  # of any magnitude
     return min(max(value, least), most)
 
 
 def _payload(chance: Random, kind: int) -> bytes:
     fields = wire.MESSAGES[kind][1]
-    values = [
-        chance.randbytes(struct.calcsize(code)) if code.endswith("s") else _extreme(chance, code)
-        for _, code, _ in fields
-    ]
+    values: list[int | bytes] = []
+    for _, code, unit in fields:
+        if code.endswith("s"):
+            values.append(chance.randbytes(struct.calcsize(code)))
+        elif unit in TABLES and chance.random() < 0.7:
+            values.append(chance.randrange(len(TABLES[unit])))
+        else:
+            values.append(_extreme(chance, code))
     return struct.pack(wire.struct_format(fields), *values)
 
 

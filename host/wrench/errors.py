@@ -14,7 +14,7 @@
     ├── RecordingError         10   a recording cannot be written, read or exported
     │   └── DamagedError       12   a recording was read, but not all of it
     ├── ReportError            11   a report cannot be made or written
-    └── RuleBrokenError        13   a campaign has made the motor do what it must not
+    └── RuleBrokenError        13   a campaign, or fuzzing, has broken a rule
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
@@ -118,6 +118,6 @@ class ReportError(WrenchError):
 
 
 class RuleBrokenError(WrenchError):
-    """A campaign has made the motor do what it must not."""
+    """A campaign or hostile bytes have made a board, or the host, do what it must not."""
 
     exit_code = 13

@@ -143,6 +143,9 @@ class Requests:
         """Leave tripped, where the cause is gone."""
         app = self._app
         fault = app.governor.fault
+        if not fault and app.governor.mode != governor.MAINTENANCE:
+            # Nor is one that comes from now on: nobody has looked at its cause.
+            return commands.NOT_TRIPPED
         app.loop.tell()  # however soon somebody resets it, a trip has been told
         # A sensor that has been plugged in again is started first, and then looked at.
         present = app.still_failing(fault) or app.protection.present(fault)

@@ -125,7 +125,9 @@ class App:
         self.features = _features(board, self.source.sensor)
         self.telemetry = telemetry.Telemetry(self.link)
         self.requests = Requests(self)
-        self.commands = commands.Commands(self.link, self.telemetry, self.requests.handle)
+        self.commands = commands.Commands(
+            self.link, self.telemetry, self.requests.handle, self.requests.admit
+        )
         self.control = Control(self)
         self.history = History(self.sampler, board.VIBRATION_RATE_HZ, self.source.scale_ug)
         self.journal = Journal(self)

@@ -332,6 +332,8 @@ class BlackBox:
         """
         trips = self._trips_cursor
         events = self._events_cursor
+        # No event is there from it on, and beyond it the search for one would never end.
+        first_sequence = min(first_sequence, NO_SEQUENCE)
         trips.to(first_sequence)
         events.to(first_sequence)
         state = self._state

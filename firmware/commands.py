@@ -32,20 +32,24 @@ _B = const(0x42)
 _H = const(0x48)
 _Q = const(0x51)
 _SIGNED = const(0x69)
+_MOST = const(0x3FFFFFFF)
+_LEAST = const(-0x40000000)
 
 
 class Commands:
     """Reads commands from a link and hands them to `handle(kind, arguments)`, which returns a
-    reason. `arguments` is the tuple of the command's fields.
+    reason. `arguments` is the tuple of the command's fields; where `admit(kind)` gives another
+    reason than DONE, nobody looks at them.
 
     `bad_frames` counts what was not a frame, had a wrong CRC, or was too long; `stray_bytes` the
     bytes of it.
     """
 
-    def __init__(self, link, telemetry, handle):
+    def __init__(self, link, telemetry, handle, admit=None):
         self._link = link
         self._telemetry = telemetry
         self._handle = handle
+        self._admit = admit
         self._frame = bytearray(wire.MAX_COMMAND_BYTES)
         self._length = 0
         self._too_long = False
@@ -115,13 +119,19 @@ class Commands:
         elif layout[1] != length:
             reason = WRONG_LENGTH
         else:
-            reason = self._handle(kind, self._unpacked(kind))
+            reason = self._admit(kind) if self._admit else DONE
+            if reason == DONE:
+                reason = self._handle(kind, self._unpacked(kind))
         if kind != wire.HEARTBEAT or reason != DONE:
             self._telemetry.reply(kind, reason, sequence)
 
     @micropython.native
     def _unpacked(self, kind):
-        """The fields of the command in the frame, little-endian: B, H, I, Q, and i with a sign."""
+        """The fields of the command in the frame, little-endian: B, H, I, Q, and i with a sign.
+
+        Of 32 bits, what is beyond 31 with a sign is the last that is not: memory would be taken
+        for it, and none is collected while the motor turns. Nothing that large means anything.
+        """
         frame = self._frame
         codes = self._codes[kind]
         values = self._values[kind]
@@ -135,11 +145,18 @@ class Commands:
                 size = 8
             elif code != _B:
                 size = 4
-            value = 0
             at += size
-            for k in range(1, size + 1):
+            value = frame[at - 1]
+            if size == 4:
+                if code == _SIGNED and value >= 0x80:
+                    value -= 0x100
+                if value >= 0x40:
+                    value = _MOST
+                    size = 1
+                elif value < -0x40:
+                    value = _LEAST
+                    size = 1
+            for k in range(2, size + 1):
                 value = value << 8 | frame[at - k]
-            if code == _SIGNED and value >> 31:
-                value -= 1 << 32
             values[i] = value
         return values

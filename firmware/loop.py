@@ -171,7 +171,7 @@ class Loop:
                 self.conditions.link_closed()
         phase = n & 3
         if phase == 0:
-            self._tell()
+            self.tell()
         elif phase == 1:
             self._panel()
         elif phase == 2:
@@ -205,7 +205,7 @@ class Loop:
         return not self.governor.turning and self.blackbox.capturing
 
     @micropython.native
-    def _tell(self):
+    def tell(self):
         """What has changed since the last time."""
         governor = self.governor
         if governor.fault != self._fault_told:

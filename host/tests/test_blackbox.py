@@ -178,6 +178,14 @@ def test_reading_may_start_anywhere_and_take_any_number(board: Board) -> None:
         assert decode_events(bytes(buffer[: 24 * count])) == everything[first - 1 :][:most]
 
 
+@pytest.mark.parametrize("first", [0x3FFFFFFF, 0x40000000, 0x80000000, 0xFFFFFFFF])
+def test_from_a_sequence_that_cannot_be_on_there_is_nothing(board: Board, first: int) -> None:
+    board.append(3, 1)
+    board.rest().append(4, 2)
+    assert board.box.read(first, bytearray(48), 0, 2) == 0
+    assert [event.value for event in board.read()] == [1, 2]
+
+
 # ---- while the motor runs ------------------------------------------------------------------------
 
 

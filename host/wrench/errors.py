@@ -14,7 +14,7 @@
     ├── RecordingError         10   a recording cannot be written, read or exported
     │   └── DamagedError       12   a recording was read, but not all of it
     ├── ReportError            11   a report cannot be made or written
-    ├── RuleBrokenError        13   a campaign has made the motor do what it must not
+    ├── RuleBrokenError        13   a campaign, fuzzing or a soak has seen a rule broken
     └── RigError               14   a rig is not what its description says, or cannot be used
 
 Every message is one sentence that ends with what to type or do next.
@@ -119,7 +119,7 @@ class ReportError(WrenchError):
 
 
 class RuleBrokenError(WrenchError):
-    """A campaign has made the motor do what it must not."""
+    """A campaign, hostile bytes or a soak have made a board, or the host, do what it must not."""
 
     exit_code = 13
 

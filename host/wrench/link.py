@@ -46,6 +46,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 _ABSENT, _BROKEN = wire.ABSENT, wire.BROKEN
 _new = object.__new__
 _SHORTEST = _DATA_HEAD.size + wire.CRC_BYTES
+_LONGEST = wire.MAX_DATA_BYTES
 _CRC_OF_SOUND = 0x2144DF1C  # what CRC-32 gives over anything that is followed by its own CRC
 
 
@@ -221,7 +222,7 @@ def decode(coded: bytes) -> Frame | None:
         raw = cobs.decode(coded)
     except cobs.DecodeError:
         return None
-    if len(raw) < _SHORTEST or zlib.crc32(raw) != _CRC_OF_SOUND:
+    if not _SHORTEST <= len(raw) <= _LONGEST or zlib.crc32(raw) != _CRC_OF_SOUND:
         return None
     kind, _, sequence, time_us, dropped, lost = _DATA_HEAD.unpack_from(raw)
     if len(raw) < _LEAST_BYTES[kind]:

@@ -49,8 +49,9 @@ MEANINGS = {
     "factory_reset": "Every setting and level as the board file has it; the motor must be off.",
     "get_levels": "Read the levels of a protection.",
     "set_level": "Make a protection's level more protective than the board file's. Less is refused "
-    "unless the button was held at power-up.",
-    "set_time": "Tell the wall time, for the black box.",
+    "unless the button was held at power-up. In one run, the board takes this and `set_time` 24 "
+    "times in all.",
+    "set_time": "Tell the wall time, for the black box. See `set_level`.",
     "new_bearing": "A bearing has been installed: probation begins anew. The motor must be off.",
     "hold_probation": "Hold probation at a step, or let it go on; never ahead of what is earned.",
 }
@@ -78,8 +79,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "A frame is COBS(head, payload, CRC) and one 0x00. The CRC is CRC-32/ISO-HDLC over head "
     yield "and payload. All numbers are little-endian. A lone 0x00 is padding. A frame longer than "
-    yield f"{wire.MAX_DATA_BYTES} bytes from the board, {wire.MAX_COMMAND_BYTES} from the host, "
-    yield "before coding, is none."
+    yield f"{wire.MAX_DATA_BYTES} bytes from the board before coding, or than "
+    yield f"{wire.MAX_COMMAND_BYTES} from the host as coded, is none."
     yield ""
     yield "What the board does not understand (no frame, wrong CRC, too long, unknown kind, wrong "
     yield "length, out of range) changes nothing. It is counted in the status, and answered where "

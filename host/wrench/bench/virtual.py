@@ -202,6 +202,11 @@ class VirtualBench:
         self.settle()
         return self._emulator.read_flash()
 
+    def read_memory(self) -> bytes:
+        """The chip's RAM now, as a debug probe would read it."""
+        self.settle()
+        return self._emulator.read_memory()
+
     # -- serial --------------------------------------------------------------------------
     @property
     def serial_functions(self) -> int:

@@ -52,5 +52,5 @@ def client_number(message: bytes) -> int:
     """The number in a welcome. Raises ValueError where it is none."""
     try:
         return int(json.loads(message[1:])["client"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError("no welcome") from error

@@ -128,8 +128,10 @@ class Command:
 
 def command_of(frame: bytes) -> Command | None:
     """The command in a frame, which ends with its zero; None where it is none."""
+    if len(frame) - 1 > wire.MAX_COMMAND_BYTES:
+        return None
     body = body_of(frame[:-1])
-    if body is None or not _COMMAND_HEAD.size <= len(body) <= wire.MAX_COMMAND_BYTES:
+    if body is None or len(body) < _COMMAND_HEAD.size:
         return None
     kind, _, sequence = _COMMAND_HEAD.unpack_from(body)
     return Command(kind, sequence, frame, body[_COMMAND_HEAD.size :])

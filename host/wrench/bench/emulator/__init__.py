@@ -230,6 +230,11 @@ class Emulator:
         self._send({"op": "flash"}, [])
         return self._receive()[1][0][1]
 
+    def read_memory(self) -> bytes:
+        """The RAM of a chip that has power, 264 KiB."""
+        self._send({"op": "memory"}, [])
+        return self._receive()[1][0][1]
+
     def close(self) -> None:
         """End the child process."""
         process = self._process

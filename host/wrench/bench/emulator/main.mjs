@@ -93,6 +93,7 @@ const operations = {
   start,
   step,
   flash: () => [{}, [['flash', Buffer.from(chip.flash.subarray(0, FLASH_SIZE))]]],
+  memory: () => [{}, [['memory', Buffer.from(chip.mcu.sram)]]],
 };
 
 function answer(message, parts = []) {

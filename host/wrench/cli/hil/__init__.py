@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from wrench.cli.hil.campaign import campaign
+from wrench.cli.hil.fuzz import fuzz
 
 
 @click.group()
 def hil() -> None:
-    """Try to break a board: random faults against what must hold."""
+    """Try to break a board: random faults and hostile bytes, against what must hold."""
 
 
 hil.add_command(campaign)
+hil.add_command(fuzz)

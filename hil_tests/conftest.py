@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from wrench.bench.emulator import NOMINAL, ChipClock
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board
 from wrench.hil.rig import BOARD, Rig, content_of
@@ -24,6 +25,7 @@ class MakeRig(Protocol):
         content: bytes | None = None,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        clock: ChipClock = NOMINAL,
     ) -> Rig: ...
 
 
@@ -40,9 +42,17 @@ def make_rig() -> Iterator[MakeRig]:
         content: bytes | None = None,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        clock: ChipClock = NOMINAL,
     ) -> Rig:
         flash = content_of(board, image) if content is None else content
-        made = Rig(board, flash, condition, step_ns=step_ns, flash_times_ns=flash_times_ns)
+        made = Rig(
+            board,
+            flash,
+            condition,
+            step_ns=step_ns,
+            flash_times_ns=flash_times_ns,
+            clock=clock,
+        )
         open_rigs.append(made)
         return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from wrench.cli.hil.campaign import campaign
+from wrench.cli.hil.soak import soak
 
 
 @click.group()
@@ -13,3 +14,4 @@ def hil() -> None:
 
 
 hil.add_command(campaign)
+hil.add_command(soak)

@@ -49,6 +49,8 @@ BAD: list[tuple[str, int, str]] = [
     ("flash {no_device}", 5, "there is no /dev/wrench-has-no-such-device"),
     ("hil jiggle", 2, "No such command"),
     ("hil campaign --faults 0", 2, "0 is not in the range"),
+    ("hil soak --hours 0", 2, "0.0 is not in the range"),
+    ("hil soak --board none.toml", 2, "none.toml"),
     ("image get --kind jiggle", 2, "'jiggle' is not one of"),
     ("image get --file missing.uf2", 3, "cannot read missing.uf2"),
     ("image build --kind stock --frozen", 2, "--frozen goes with --kind wrench only"),

@@ -11,7 +11,7 @@ import ast
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
 from wrench.bench.emulator import ChipClock
@@ -30,12 +30,8 @@ from wrench.image import Progress, find_named
 from wrench.link import Frame, Link
 from wrench.raw_repl import RawRepl, TransportError
 
-RESTART_AFTER_S = 2400.0
-"""Of a boot; by then its frames' numbers have wrapped."""
-LONG_RUN_EVERY = 8
-LONG_RUN_S = 600.0
-
 _STRIDE_S = 0.025
+_LONG_RUN_EVERY = 8
 _QUIET_S = 3.0
 _COASTS_S = 1.0
 _RESETS_S = 20.0
@@ -65,8 +61,26 @@ print((s[0] * s[3], log, size('/') - log, gc.mem_free()))
 """
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """How long things take, in s. A boot ends in maintenance after `boot_s`, when the numbers of
+    its frames have wrapped; every eighth cycle is one long run."""
+
+    runs: int = 3
+    run_s: tuple[float, float] = (6.0, 14.0)
+    long_run_s: float = 600.0
+    boot_s: float = 2400.0
+
+
+USUAL = Lengths()
+
+
 def soak(
-    hours: float, seed: int, board: str = "pico-adxl345", image: str = "stock"
+    hours: float,
+    seed: int,
+    board: str = "pico-adxl345",
+    image: str = "stock",
+    lengths: Lengths = USUAL,
 ) -> Iterator[Cycle | Files]:
     """Run a board for so many hours of device time; yields what each cycle, and each maintenance,
     has seen.
@@ -75,7 +89,7 @@ def soak(
     told, or something grows or drifts beyond its bounds (`soak_facts`); the cycle that shows that
     has been yielded. Raises BoardFileError, ImageError, BenchError, FlashError before it begins.
     """
-    soaked = _Soak(seed, board, image)
+    soaked = _Soak(seed, board, image, lengths)
     try:
         yield from soaked.run(hours * 3600.0)
     finally:
@@ -91,7 +105,8 @@ def prepare(board: str, image: str, progress: Progress | None = None) -> None:
 
 
 class _Soak:
-    def __init__(self, seed: int, board: str, image: str) -> None:
+    def __init__(self, seed: int, board: str, image: str, lengths: Lengths = USUAL) -> None:
+        self._lengths = lengths
         self._chance = Random(f"{seed}/soak")
         self._boot = 0
         trial = self._trial = Trial(board, image, seed, ChipClock(begins_us=self._near_a_wrap()))
@@ -127,20 +142,20 @@ class _Soak:
             resets = len(trial.bench.resets)
             number = len(self._cycles) + 1
             self._recover()
-            long = number % LONG_RUN_EVERY == 0
+            long = number % _LONG_RUN_EVERY == 0
             self._a_long_run() if long else self._some_runs()
             self._at_rest()
             if len(trial.bench.resets) != resets:
                 raise Violation("soak", trial.now_s, "the board has been reset, and nobody did it")
             yield self._told(number)
             self._judge()
-            due = number == 1 or trial.now_s - self._booted_s > RESTART_AFTER_S
+            due = number == 1 or trial.now_s - self._booted_s > self._lengths.boot_s
             if due or trial.now_s >= duration_s:
                 yield self._maintain()
                 self._judge()
 
     def _judge(self) -> None:
-        rate_hz = self._trial.board.vibration.rate_hz
+        rate_hz = self._trial.machine.signal.rate_hz  # the sensor's own: no two have the same
         if found := broken(self._cycles, self._files, rate_hz):
             raise Violation("soak", self._trial.now_s, found)
 
@@ -193,13 +208,13 @@ class _Soak:
 
     def _some_runs(self) -> None:
         chance = self._chance
-        for _ in range(3):
-            self._run(chance.uniform(6.0, 14.0), changes_s=(0.5, 3.0))
+        for _ in range(self._lengths.runs):
+            self._run(chance.uniform(*self._lengths.run_s), changes_s=(0.5, 3.0))
             self._end(chance.choice(("stop", "stop", "stop", "estop", "jam", "leave")))
             self._recover()
 
     def _a_long_run(self) -> None:
-        self._run(LONG_RUN_S, changes_s=(5.0, 30.0))
+        self._run(self._lengths.long_run_s, changes_s=(5.0, 30.0))
         self._end("stop")
         self._recover()
 
@@ -325,8 +340,9 @@ class _Soak:
         self._heap_free = self._heap_longest = 0
         self._longest_us = 0
         self._latest_ms = NEVER_S
-        self._block: tuple[int, int] | None = None
-        self._streamed = [0, 0]
+        self._stretch: tuple[int, int] | None = None
+        self._block_before = 0
+        self._streamed = (0, 0)
         self._flashed_before = dict(getattr(self, "_flashed", {}))
 
     def _flash(self, counts: dict[str, int]) -> None:
@@ -381,12 +397,19 @@ class _Soak:
             self._longest_us = max(self._longest_us, frame["control_interval_us"] or 0)
 
     def _see_block(self, frame: Frame) -> None:
-        """Samples and time from the first block of a stretch to its last."""
+        """Samples and time of the longest stretch without a gap, of those while the motor turns: at
+        rest, blocks wait for the flash."""
         first = frame["first_sample"]
-        last, self._block = self._block, (first, frame.time_us)
-        if last is not None and first - last[0] == frame["samples"]:
-            self._streamed[0] += first - last[0]
-            self._streamed[1] += frame.time_us - last[1]
+        turning = self._status is not None and self._status["mode"] in _TURNING
+        follows = first - self._block_before == frame["samples"]
+        self._block_before = first
+        if not turning:
+            self._stretch = None
+        elif self._stretch is None or not follows:
+            self._stretch = first, frame.time_us
+        else:
+            stretch = first - self._stretch[0], frame.time_us - self._stretch[1]
+            self._streamed = max(self._streamed, stretch)
 
     def _keep_of_link(self) -> None:
         """What the link has counted is of this cycle."""
@@ -424,6 +447,7 @@ class _Soak:
             longest_interval_us=self._longest_us,
             latest_ms=self._latest_ms,
             sample_rate_hz=1e6 * samples / us if us else None,
+            streamed_s=us / 1e6,
             settings_saves=settings_saves(trial.bench.read_flash()),
             oldest_event=log["oldest"],
             newest_event=log["newest"],

@@ -24,7 +24,11 @@ DRIFT_MS = 6.0
 """Between the board's time and the bench's, within a boot: a step of the bench, and a bit."""
 LATEST_MS = 60.0
 """From a frame's time to its arrival, for the fastest of a cycle."""
-RATE_PPM = 500.0
+RATE_PPM = 100.0
+"""Between the sample rate that the board's time shows, and the sensor's."""
+BLOCK_MS = 40.0
+"""By how much a block's time may be off at either end of a stretch, together: blocks wait for
+ticks, and for the features of a window."""
 SAVES_PER_CYCLE = 12
 FILES_SLACK_BYTES = 8192
 """Two blocks of the filesystem."""
@@ -79,7 +83,9 @@ class Cycle:
     latest_ms: float
     """The board's time behind the bench's, for the frame that came fastest."""
     sample_rate_hz: float | None
-    """By the board's time; None where nothing was streamed."""
+    """By the board's time, in the longest stretch of waveform; None where nothing was streamed."""
+    streamed_s: float
+    """How long that was."""
     settings_saves: int
     oldest_event: int
     newest_event: int
@@ -100,16 +106,16 @@ class Files:
     repl_heap_free: int
 
 
-def broken(cycles: Sequence[Cycle], files: Sequence[Files], nominal_rate_hz: int) -> str:
+def broken(cycles: Sequence[Cycle], files: Sequence[Files], rate_hz: float) -> str:
     """The rule that the last of these cycles, or of these files, breaks, as a sentence; "" where
-    all is well."""
+    all is well. `rate_hz` is what the sensor's own clock makes."""
     if cycles:
         now = cycles[-1]
         before = [one for one in cycles[:-1] if one.boot == now.boot]
         for found in (
             _counted(now.counters),
             _heap(now, before),
-            _time(now, before, nominal_rate_hz),
+            _time(now, before, rate_hz),
             _storage(now, cycles[-2] if len(cycles) > 1 else None),
         ):
             if found:
@@ -153,7 +159,7 @@ def _heap(now: Cycle, before: Sequence[Cycle]) -> str:
     return ""
 
 
-def _time(now: Cycle, before: Sequence[Cycle], nominal_rate_hz: int) -> str:
+def _time(now: Cycle, before: Sequence[Cycle], rate_hz: float) -> str:
     if now.longest_interval_us > INTERVAL_US:
         return f"a control interval of {now.longest_interval_us} us while the motor turned"
     if not -1.0 < now.latest_ms < LATEST_MS:
@@ -162,8 +168,8 @@ def _time(now: Cycle, before: Sequence[Cycle], nominal_rate_hz: int) -> str:
         drift_ms = now.latest_ms - before[0].latest_ms
         return f"the board's time has drifted by {drift_ms:.1f} ms in {now.uptime_s:.0f} s"
     if now.sample_rate_hz is not None:
-        off_ppm = 1e6 * (now.sample_rate_hz / nominal_rate_hz - 1.0)
-        if abs(off_ppm) > RATE_PPM:
+        off_ppm = 1e6 * (now.sample_rate_hz / rate_hz - 1.0)
+        if abs(off_ppm) > RATE_PPM + 1e3 * BLOCK_MS / now.streamed_s:
             return f"{now.sample_rate_hz:.2f} samples a second, {off_ppm:.0f} ppm off"
     return ""
 

@@ -46,7 +46,7 @@ def test_all_that_wraps_does_so_while_the_motor_runs(make_rig: MakeRig) -> None:
     assert told_s == pytest.approx(rig.bench.now_s, abs=0.1)
     assert after.sequence < 60_000 < before.sequence
     assert (rig.link.decoder.missing_frames, rig.link.decoder.bad_frames) == (0, 0)
-    assert [event.name for event in rig.log()[-2:]] == ["run", "stop"]
+    assert [it.name for it in rig.log() if it.name in ("run", "stop")] == ["run", "stop"]
 
 
 def test_by_a_crystal_that_is_2_percent_fast_the_shaft_turns_2_percent_slower_than_it_does(

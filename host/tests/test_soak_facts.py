@@ -70,7 +70,7 @@ def test_steady_cycles_break_no_rule() -> None:
         ({"settings_saves": 3}, "have become 3"),
         ({"settings_saves": 40}, "saved 32 times"),
         ({"counters": Counters(missing_frames=2)}, "frames are missing .*: 2"),
-        ({"counters": Counters(dropped_frames=1)}, "frames had no room"),
+        ({"counters": Counters(dropped_running=1)}, "frames had no room"),
         ({"counters": Counters(lost_samples_running=1)}, "samples lost while the motor turned"),
         ({"counters": Counters(overruns_running=1)}, "control ticks late"),
     ],

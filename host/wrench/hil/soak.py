@@ -368,7 +368,6 @@ class _Soak:
                 ticks_us_wraps=(frame.time_us >> 30) - (last.time_us >> 30),
                 timer_wraps=(frame.time_us >> 32) - (last.time_us >> 32),
                 ticks_ms_wraps=frame.time_us // (1000 << 30) - last.time_us // (1000 << 30),
-                dropped_frames=frame.dropped_frames - last.dropped_frames & 0xFFFF,
             )
         self._frame = frame
         self._counters += more
@@ -382,11 +381,14 @@ class _Soak:
         if last is None or frame.time_us < last.time_us:
             return
         turning = last["mode"] in _TURNING and frame["mode"] in _TURNING
+        dropped = frame.dropped_frames - last.dropped_frames & 0xFFFF
         lost = frame.lost_samples - last.lost_samples & 0xFFFF
         overruns = frame["control_overruns"] - last["control_overruns"] & 0xFFFF
         self._counters += Counters(
             bad_commands=frame["bad_frames"] - last["bad_frames"] & 0xFFFF,
             stray_bytes=frame["stray_bytes"] - last["stray_bytes"] & 0xFFFF,
+            dropped_running=dropped if turning else 0,
+            dropped_resting=0 if turning else dropped,
             lost_samples_running=lost if turning else 0,
             lost_samples_resting=0 if turning else lost,
             overruns_running=overruns if turning else 0,

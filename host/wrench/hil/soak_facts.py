@@ -42,7 +42,8 @@ class Counters:
     frames: int = 0
     missing_frames: int = 0
     bad_frames: int = 0
-    dropped_frames: int = 0
+    dropped_running: int = 0
+    dropped_resting: int = 0
     bad_commands: int = 0
     stray_bytes: int = 0
     lost_samples_running: int = 0
@@ -126,7 +127,7 @@ def broken(cycles: Sequence[Cycle], files: Sequence[Files], rate_hz: float) -> s
 _EXPECTED_NONE = {
     "missing_frames": "frames are missing without a word from the board",
     "bad_frames": "frames came damaged",
-    "dropped_frames": "frames had no room, though the host reads",
+    "dropped_running": "frames had no room while the motor turned, though the host reads",
     "bad_commands": "commands counted as damaged, and none was",
     "stray_bytes": "stray bytes counted, and none was sent",
     "lost_samples_running": "samples lost while the motor turned",
@@ -233,7 +234,7 @@ class Soaked:
     def facts(self) -> dict[str, object]:
         """What the whole of it comes to."""
         cycles = self.cycles
-        rates = [one.sample_rate_hz for one in cycles if one.sample_rate_hz is not None]
+        rate_hz, _ = self._longest_stretch()
         return {
             "device_s": round(self.device_s, 1),
             "driven_s": round(sum(one.driven_s for one in cycles), 1),
@@ -244,7 +245,7 @@ class Soaked:
             "garbage_bytes_per_h": round(self._garbage_per_h()),
             "longest_interval_us": max((one.longest_interval_us for one in cycles), default=0),
             "drift_ms": round(self._drift_ms(), 2),
-            "sample_rate_hz": [round(one, 2) for one in _span(rates)],
+            "sample_rate_hz": rate_hz,
             "settings_saves": _span([one.settings_saves for one in cycles]),
             "events": cycles[-1].newest_event if cycles else 0,
             "events_kept": cycles[-1].newest_event - cycles[-1].oldest_event + 1 if cycles else 0,
@@ -258,6 +259,13 @@ class Soaked:
     def _garbage_per_h(self) -> float:
         ran_s = sum(one.garbage_s for one in self.cycles)
         return 3600.0 * sum(one.garbage_bytes for one in self.cycles) / ran_s if ran_s else 0.0
+
+    def _longest_stretch(self) -> tuple[float | None, float]:
+        """Samples a second in it, and how long it was, in s."""
+        if not self.cycles:
+            return None, 0.0
+        longest = max(self.cycles, key=lambda one: one.streamed_s)
+        return longest.sample_rate_hz, longest.streamed_s
 
     def _drift_ms(self) -> float:
         """The largest within a boot, either way."""
@@ -292,6 +300,7 @@ class Soaked:
         ]
         rows += [(_NAMES[it], f"{getattr(all_counted, it):,}", "0") for it in _EXPECTED_NONE]
         rows += [
+            ("frames dropped at rest", f"{all_counted.dropped_resting:,}", "while flash erases"),
             ("samples lost at rest", f"{all_counted.lost_samples_resting:,}", "while flash erases"),
             ("late ticks at rest", f"{all_counted.overruns_resting:,}", "while flash erases"),
             (
@@ -304,7 +313,7 @@ class Soaked:
                 f"{told['drift_ms']} ms",
                 f"<= {DRIFT_MS:g} ms",
             ),
-            ("samples a second", _numbers(told["sample_rate_hz"]), ""),
+            ("samples a second", _rate(self._longest_stretch()), "the sensor's own"),
             ("wraps of the frames' number", f"{all_counted.sequence_wraps}", ""),
             ("wraps of ticks_us (2^30 us)", f"{all_counted.ticks_us_wraps}", ""),
             ("wraps of the timer's low word", f"{all_counted.timer_wraps}", ""),
@@ -316,7 +325,7 @@ class Soaked:
 _NAMES = {
     "missing_frames": "frames missing",
     "bad_frames": "frames damaged",
-    "dropped_frames": "frames dropped",
+    "dropped_running": "frames dropped, running",
     "bad_commands": "commands damaged",
     "stray_bytes": "stray bytes",
     "lost_samples_running": "samples lost, running",
@@ -334,6 +343,11 @@ def _numbers(span: object) -> str:
         return "-"
     least, most = span
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def _rate(stretch: tuple[float | None, float]) -> str:
+    rate_hz, seconds = stretch
+    return "-" if rate_hz is None else f"{rate_hz:,.2f} (in {seconds:.0f} s)"
 
 
 def _bytes(span: object) -> str:

@@ -14,7 +14,7 @@
     ├── RecordingError         10   a recording cannot be written, read or exported
     │   └── DamagedError       12   a recording was read, but not all of it
     ├── ReportError            11   a report cannot be made or written
-    └── RuleBrokenError        13   a campaign has made the motor do what it must not
+    └── RuleBrokenError        13   a campaign or a soak has seen a rule broken
 
 Every message is one sentence that ends with what to type or do next.
 The command line prints it alone, without a traceback, and exits with the code; with 0 where all is
@@ -118,6 +118,7 @@ class ReportError(WrenchError):
 
 
 class RuleBrokenError(WrenchError):
-    """A campaign has made the motor do what it must not."""
+    """A campaign has made the motor do what it must not, or a soak has seen something grow or
+    drift."""
 
     exit_code = 13

@@ -10,7 +10,7 @@ from wrench.cli.hil.soak import soak
 
 @click.group()
 def hil() -> None:
-    """Try to break a board: random faults against what must hold."""
+    """Try to break a board: random faults, and hours of running, against what must hold."""
 
 
 hil.add_command(campaign)

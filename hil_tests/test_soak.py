@@ -6,7 +6,6 @@ from __future__ import annotations
 from importlib import resources
 
 import pytest
-from conftest import MakeRig
 
 from wrench.bench.emulator import ChipClock
 from wrench.hil import rig as rigs
@@ -25,7 +24,7 @@ def firmware(module: str, line: str, instead: str) -> bytes:
     return content_with({module: text.replace(line, instead)})
 
 
-def test_all_that_wraps_does_so_while_the_motor_runs(make_rig: MakeRig) -> None:
+def test_all_that_wraps_does_so_while_the_motor_runs(make_rig) -> None:
     # Frames are numbered from 0 at each boot: after 40 minutes they begin anew.
     content = firmware("telemetry.py", "self._sequence = 0\n", "self._sequence = 65_463\n")
     at_us = WRAPS_US["ticks_ms"]
@@ -50,7 +49,7 @@ def test_all_that_wraps_does_so_while_the_motor_runs(make_rig: MakeRig) -> None:
 
 
 def test_by_a_crystal_that_is_2_percent_fast_the_shaft_turns_2_percent_slower_than_it_does(
-    make_rig: MakeRig,
+    make_rig,
 ) -> None:
     clock = ChipClock(off_ppm=20_000.0)
     rig = make_rig(clock=clock)
@@ -84,7 +83,7 @@ def test_a_soak_finds_a_leak_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> Non
         list(soak(0.001, 1, BOARD.name, "stock", Lengths(runs=1, run_s=(1.0, 1.2))))
 
 
-def test_commands_that_cost_memory_end_a_run_in_a_trip_at_worst(make_rig: MakeRig) -> None:
+def test_commands_that_cost_memory_end_a_run_in_a_trip_at_worst(make_rig) -> None:
     rig = make_rig()
     rig.run(300, until_steady=False)
     for _ in range(200):

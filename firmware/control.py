@@ -230,11 +230,12 @@ class Control:
                 governor.hold_probation(probation.ceiling_permille)
 
     def begin_run(self):
-        """A run may follow: delays and counters start from nothing, and nothing is collected until
-        it is over, so that no tick is late.
+        """A run may follow: delays and counters start from nothing, and what is garbage is
+        collected, so that no tick of it is late: it makes none by itself.
         """
+        # The collector stays on. A host whose commands cost memory would end the run without it;
+        # with it, one tick in many such commands is late.
         gc.collect()
-        gc.disable()
         self.ran = True
         self.watchdog = machine.WDT(timeout=_WATCHDOG_RUNNING_MS)
         self.conditions.forget()
@@ -244,5 +245,4 @@ class Control:
         """A run is over, or was refused: now an erase of flash may take 400 ms at worst."""
         self.ran = False
         gc.collect()
-        gc.enable()
         self.watchdog = machine.WDT(timeout=_WATCHDOG_AT_REST_MS)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 import pytest
 
+from wrench.bench.emulator import NOMINAL, ChipClock
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board, load_board
 from wrench.errors import WrenchError
@@ -31,6 +32,7 @@ class MakeRig(Protocol):
         content: bytes | None = None,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        clock: ChipClock = NOMINAL,
     ) -> Rig: ...
 
 
@@ -82,6 +84,7 @@ def make_rig(
         content: bytes | None = None,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        clock: ChipClock = NOMINAL,
     ) -> Rig:
         if real_rig is not None:
             skip_without(real_rig.able, node)
@@ -90,7 +93,14 @@ def make_rig(
             return real_rig
         mine = the_board if board is None else board
         flash = content_of(mine, image) if content is None else content
-        rig = VirtualRig(mine, flash, condition, step_ns=step_ns, flash_times_ns=flash_times_ns)
+        rig = VirtualRig(
+            mine,
+            flash,
+            condition,
+            step_ns=step_ns,
+            flash_times_ns=flash_times_ns,
+            clock=clock,
+        )
         made.append(rig)
         skip_without(rig.able, node)
         asked: dict[str, Any] = {
@@ -98,7 +108,7 @@ def make_rig(
             "machine": condition != "healthy",
             "other images": image != "stock",
             "flash content": content is not None,
-            "emulator": step_ns != STEP_NS or flash_times_ns is not None,
+            "emulator": step_ns != STEP_NS or flash_times_ns is not None or clock != NOMINAL,
         }
         rig.used.update(name for name, so in asked.items() if so)
         return rig

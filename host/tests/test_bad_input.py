@@ -51,6 +51,8 @@ BAD: list[tuple[str, int, str]] = [
     ("hil campaign --faults 0", 2, "0 is not in the range"),
     ("hil fuzz --frames 0", 2, "0 is not in the range"),
     ("hil fuzz --against wire", 2, "'wire' is not one of 'chip', 'host', 'both'"),
+    ("hil soak --hours 0", 2, "0.0 is not in the range"),
+    ("hil soak --board none.toml", 2, "none.toml"),
     ("image get --kind jiggle", 2, "'jiggle' is not one of"),
     ("image get --file missing.uf2", 3, "cannot read missing.uf2"),
     ("image build --kind stock --frozen", 2, "--frozen goes with --kind wrench only"),

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from wrench.bench.emulator import Emulator, StepRequest, StepSeen
+from wrench.bench.emulator import NOMINAL, ChipClock, Emulator, StepRequest, StepSeen
 from wrench.errors import BenchError, PortError
 
 STEP_NS = 5_000_000
@@ -55,7 +55,8 @@ class VirtualBench:
 
     `flash` is the content of the flash chip (an image and, where there is one, a filesystem).
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
-    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given).
+    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `clock` is the
+    chip's crystal and what its timer begins at; everything else, `now_s` too, keeps true time.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class VirtualBench:
         xip_miss_cycles: int = 0,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        clock: ChipClock = NOMINAL,
     ) -> None:
         self.surroundings = surroundings
+        self.clock = clock
         self._step_ns = step_ns
         self._emulator = Emulator(
             flash,
@@ -75,6 +78,7 @@ class VirtualBench:
             devices=surroundings.devices if surroundings else [],
             xip_miss_cycles=xip_miss_cycles,
             flash_times_ns=flash_times_ns,
+            clock=clock,
         )
         self._submitted_ns = 0
         self._inflight = 0
@@ -86,6 +90,7 @@ class VirtualBench:
         self._power_off_ns: float | None = None
         self._power_off_at_write_ns: float | None = None
         self._reset_pin = False
+        self._timer_begins_us: int | None = None
         self._outgoing: dict[int, bytes] = {}
         self._packets: list[bytes] = []
         self._button_held: bool | None = None
@@ -129,6 +134,7 @@ class VirtualBench:
         request.power_off_ns = self._power_off_ns
         request.power_off_at_write_ns = self._power_off_at_write_ns
         request.reset_pin = self._reset_pin
+        request.timer_begins_us, self._timer_begins_us = self._timer_begins_us, None
         self._power_off_ns = self._power_off_at_write_ns = None
         self._reset_pin = False
         self._inputs, self._outgoing, self._packets = [], {}, []
@@ -187,6 +193,12 @@ class VirtualBench:
         """Pull the chip's RUN pin low for a moment: it begins anew, with all its power on."""
         self._reset_pin = True
 
+    def begin_timer_at(self, count_us: int) -> None:
+        """Let the chip's microsecond timer count from there at its next power-on or reset, and at
+        those after it; see `ChipClock`."""
+        self.clock = ChipClock(self.clock.off_ppm, count_us)
+        self._timer_begins_us = count_us
+
     def restore_power(self) -> None:
         """Give the board its power back."""
         self._power = True
@@ -202,10 +214,10 @@ class VirtualBench:
         self.settle()
         return self._emulator.read_flash()
 
-    def read_memory(self) -> bytes:
-        """The chip's RAM now, as a debug probe would read it."""
+    def read_memory(self, address: int, size: int) -> bytes:
+        """What the chip's SRAM holds there now; the chip does not notice."""
         self.settle()
-        return self._emulator.read_memory()
+        return self._emulator.read_memory(address, size)
 
     # -- serial --------------------------------------------------------------------------
     @property

@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, replace
 from random import Random
 
+from wrench.bench.emulator import ChipClock
 from wrench.boards import load_board
 from wrench.hil.acts import KINDS, drawn, perform
 from wrench.hil.audit import audit
@@ -32,6 +33,9 @@ BOARDS = (
     ("pico-adxl345-i2c-pwm-enable", "wrench"),
 )
 
+CLOCKS_PPM = (0.0, 0.0, 0.0, 0.0, -100.0, 100.0, -20_000.0, 20_000.0)
+"""How fast the chip's crystal runs: right, as a good one may be off, and as a cheap copy's may."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -47,7 +51,7 @@ def tell(story: Story) -> Told:
     """Let a story happen to an emulated board. Deterministic: the same story ends the same."""
     faults = 0
     violation = None
-    trial = Trial(story.board, story.image, story.seed)
+    trial = Trial(story.board, story.image, story.seed, ChipClock(story.clock_ppm))
     try:
         Invariants(trial)
         trial.begin()
@@ -74,7 +78,9 @@ def made(seed: int, number: int, acts: int = ACTS) -> Story:
     """The story of that number in the campaign of that seed."""
     chance = Random(f"{seed}/{number}")
     board, image = BOARDS[number % len(BOARDS)]
-    return Story(board, image, chance.randrange(1 << 16), tuple(drawn(chance) for _ in range(acts)))
+    machine = chance.randrange(1 << 16)
+    happens = tuple(drawn(chance) for _ in range(acts))
+    return Story(board, image, machine, happens, chance.choice(CLOCKS_PPM))
 
 
 def prepare(progress: Progress | None = None) -> None:

@@ -20,7 +20,7 @@ from wrench.blackbox import decode_events
 from wrench.board_settings import kinds, number_of
 from wrench.boards import Board
 from wrench.errors import LinkError, PortError
-from wrench.hil import heap
+from wrench.hil.heap import Heap
 from wrench.hil.hostile import COMMANDS, END
 from wrench.hil.invariants import Invariants, Violation
 from wrench.hil.trial import Trial
@@ -457,7 +457,7 @@ class Fuzzed(Trial):
             self._measure_heap()
         else:
             self._start()
-        free = heap.free_bytes(self.bench.read_memory())
+        free = Heap(self.bench.read_memory).look().free
         bad_frames, stray_bytes = self._counted()
         self._bad_frames = self._stray_bytes = 0
         if one.during == REST:
@@ -477,7 +477,7 @@ class Fuzzed(Trial):
         self.fuzz.bytes += sum(map(len, one.chunks))
         if one.during == RUN:
             self._still_runs()
-            taken = free - heap.free_bytes(self.bench.read_memory())
+            taken = free - Heap(self.bench.read_memory).look().free
             self.fuzz.run_took.append((one.frames, taken))
         elif one.during == LEFT:
             self._has_ended()
@@ -522,7 +522,7 @@ class Fuzzed(Trial):
         while len(found) < _COLLECTIONS:
             self._ask((wire.RUN, bytes(2)))
             self.pass_time(_COLLECTS_S)
-            found.append(heap.free_bytes(self.bench.read_memory()))
+            found.append(Heap(self.bench.read_memory).look().free)
             # The first commands leave what the board keeps for the next ones.
             if len(free) < 2 or found[-1] >= min(free[:2]) - _HEAP_TOLERANCE:
                 free.append(found[-1])
@@ -543,7 +543,7 @@ class Fuzzed(Trial):
             if self.now_s > until_s:
                 raise Violation("runs", self.now_s, "the motor is not driven")
             self.pass_time(_STEP_S)
-        self.rig.highest_speed_rpm = 0.0
+        self.rig.forget_highest()
 
     def _leave(self) -> None:
         """The owner goes: once his last heartbeat has come in, no other follows."""

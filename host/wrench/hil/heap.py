@@ -1,51 +1,84 @@
-"""How much of MicroPython's heap is free, read from the chip's RAM by way of no firmware.
+"""MicroPython's heap, seen from outside: how much of it is free, without the chip noticing.
 
-The collector keeps two bits for each block of 16 bytes: 0 is free. Where that table and the blocks
-lie is in a record of MicroPython's, which is found by what must hold between its words, so that any
-image can be looked at.
+Only the chip's memory is read. Where the heap lies is found by its own description of itself
+(`mp_state_mem_area_t` of MicroPython 1.25), which is in SRAM in every image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from wrench.errors import BenchError
+from wrench.bench.emulator import SRAM_BASE
 
-_RAM_AT = 0x20000000
-_BLOCK_BYTES = 16
-_BLOCKS_IN_A_BYTE = 4
-_LEAST_BLOCKS = 1024
+SRAM_BYTES = 264 * 1024
+BLOCK_BYTES = 16
+_BLOCKS_PER_BYTE = 4
+_LEAST_TABLE_BYTES = 256  # of 16 kB of heap
+_FREE = 0
 
-_FREE_BLOCKS = np.array([sum(n >> shift & 3 == 0 for shift in (0, 2, 4, 6)) for n in range(256)])
-
-
-def free_bytes(memory: bytes) -> int:
-    """Bytes in free blocks. What nobody needs any more is free only once it has been collected.
-
-    Raises BenchError where there is no heap: MicroPython has not started.
-    """
-    table_at, table_bytes = _table(memory)
-    table = np.frombuffer(memory, np.uint8, table_bytes, table_at)
-    return int(_FREE_BLOCKS[table].sum()) * _BLOCK_BYTES
+ReadMemory = Callable[[int, int], bytes]
+"""(address, size) to what is there."""
 
 
-def _table(memory: bytes) -> tuple[int, int]:
-    words = np.frombuffer(memory, "<u4").astype(np.int64)
-    ends = _RAM_AT + len(memory)
-    # Start and bytes of the table, start of the finalisers' bits, start and end of the blocks.
-    start, size, bits, blocks, end = (words[k : len(words) - 4 + k] for k in range(5))
-    fits = (
-        (start >= _RAM_AT)
-        & (size * _BLOCKS_IN_A_BYTE >= _LEAST_BLOCKS)
-        & ((bits - start - size) >> 2 == 0)  # with a gap of a byte
-        & (blocks > bits)
-        & (end == blocks + size * _BLOCKS_IN_A_BYTE * _BLOCK_BYTES)
-        & (end <= ends)
-    )
-    found = np.flatnonzero(fits)
-    if len(found) != 1:
-        raise BenchError(
-            f"{len(found)} heaps of MicroPython's are in the chip's RAM; let it start first"
+@dataclass(frozen=True)
+class HeapSeen:
+    """Bytes of heap: in all, free, and in one piece. What is garbage counts as used until it has
+    been collected."""
+
+    size: int
+    free: int
+    longest_free: int
+
+    @property
+    def used(self) -> int:
+        """Bytes that are not free."""
+        return self.size - self.free
+
+
+class Heap:
+    """The heap of an emulated board that runs MicroPython; raises LookupError where it runs none
+    (yet)."""
+
+    def __init__(self, read_memory: ReadMemory) -> None:
+        self._read = read_memory
+        self._table, self._table_bytes = _found(read_memory(SRAM_BASE, SRAM_BYTES))
+
+    def look(self) -> HeapSeen:
+        """How it is now."""
+        table = np.frombuffer(self._read(self._table, self._table_bytes), np.uint8)
+        kinds = (table[:, None] >> np.arange(0, 8, 2, dtype=np.uint8)) & 3
+        free = kinds.ravel() == _FREE
+        edges = np.diff(np.concatenate(([0], free.view(np.int8), [0])))
+        runs = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
+        longest = int(runs.max()) if runs.size else 0
+        return HeapSeen(
+            free.size * BLOCK_BYTES, int(free.sum()) * BLOCK_BYTES, longest * BLOCK_BYTES
         )
-    at = int(found[0])
-    return int(start[at]) - _RAM_AT, int(size[at])
+
+
+def _found(sram: bytes) -> tuple[int, int]:
+    """Address and bytes of the allocation table: two bits a block, free where they are 0.
+
+    Five words describe the heap: this table, its length, the table of finalisers right behind it,
+    and where the blocks begin and end.
+    """
+    words = np.frombuffer(sram, "<u4").astype(np.int64)
+    table, length, finalisers, first, end = (words[k : len(words) - 4 + k] for k in range(5))
+    gap = finalisers - table - length
+    found = np.flatnonzero(
+        (table >= SRAM_BASE)
+        & (length >= _LEAST_TABLE_BYTES)
+        & (gap >= 0)
+        & (gap < 4)
+        & (first > finalisers)
+        & (first % BLOCK_BYTES == 0)
+        & (end - first == length * _BLOCKS_PER_BYTE * BLOCK_BYTES)
+        & (end <= SRAM_BASE + SRAM_BYTES)
+    )
+    if found.size != 1:
+        raise LookupError("no heap of MicroPython is in the chip's memory")
+    at = found[0]
+    return int(table[at]), int(length[at])

@@ -26,16 +26,19 @@ class Act:
 
 @dataclass(frozen=True)
 class Story:
-    """A board with an image, its machine, made by `seed`, and what happens to them in order."""
+    """A board with an image, its machine, made by `seed`, and what happens to them in order. The
+    chip's crystal runs `clock_ppm` fast."""
 
     board: str
     image: str
     seed: int
     acts: tuple[Act, ...]
+    clock_ppm: float = 0.0
 
     def as_code(self, name: str) -> str:
         """A regression test that tells it again."""
         acts = "\n".join(f"            {one}," for one in self.acts)
+        off = f"            clock_ppm={self.clock_ppm!r},\n" if self.clock_ppm else ""
         return (
             f"def test_{name}():\n"
             "    survive(\n"
@@ -44,6 +47,7 @@ class Story:
             f"            {self.image!r},\n"
             f"            {self.seed},\n"
             f"{acts}\n"
+            f"{off}"
             "        )\n"
             "    )\n"
         )
@@ -54,9 +58,9 @@ def act(name: str, then_s: float, /, **arguments: Value) -> Act:
     return Act(name, then_s, arguments)
 
 
-def story(board: str, image: str, seed: int, /, *acts: Act) -> Story:
+def story(board: str, image: str, seed: int, /, *acts: Act, clock_ppm: float = 0.0) -> Story:
     """A story, as code has it."""
-    return Story(board, image, seed, acts)
+    return Story(board, image, seed, acts, clock_ppm)
 
 
 def pause_s(chance: Random) -> float:

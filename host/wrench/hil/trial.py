@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wrench.bench.emulator import StepSeen
+from wrench.bench.emulator import NOMINAL, ChipClock, StepSeen
 from wrench.bench.virtual import LINK
 from wrench.boards import Board, load_board
 from wrench.errors import LinkError, PortError, RefusedError
@@ -58,13 +58,15 @@ class Trip:
 class Trial:
     """A board under test, and all that happens to it.
 
-    `may_have_ceilings` holds what the operator's lasting limit may be now, in 1/1000.
+    `may_have_ceilings` holds what the operator's lasting limit may be now, in 1/1000. `on_frame` is
+    called with each frame that the attending host takes in. `stride_s` is how much time passes
+    before it looks again, a step at least: more makes a long trial faster.
     """
 
-    def __init__(self, board: str, image: str, seed: int) -> None:
+    def __init__(self, board: str, image: str, seed: int, clock: ChipClock = NOMINAL) -> None:
         self.board: Board = load_board(board)
         self.image = image
-        self.rig = VirtualRig(self.board, content_of(self.board, image), seed=seed)
+        self.rig = VirtualRig(self.board, content_of(self.board, image), seed=seed, clock=clock)
         self.bench = self.rig.bench
         self.machine = self.rig.wired
         self.plant = self.rig.plant
@@ -78,6 +80,9 @@ class Trial:
         self.ended_s: list[float] = []
         """When power was cut or the chip reset."""
         self.in_maintenance = False
+        self.on_frame: list[Callable[[Frame], None]] = []
+        self.stride_s = 0.0
+        self._powered_s = 0.0
         self._boot = 0
         self._resets = 0
         self._sent: list[bytes] = []
@@ -103,7 +108,7 @@ class Trial:
         """Let time pass; the host reads, and keeps its run alive, while it attends."""
         end_s = self.now_s + duration_s
         while self.now_s < end_s - 1e-6:
-            self.bench.advance(0)
+            self.bench.advance(min(self.stride_s, end_s - self.now_s))
             self.take_frames()
 
     def take_frames(self) -> None:
@@ -118,11 +123,13 @@ class Trial:
             self.lose_link()
 
     def _take(self, frame: Frame) -> None:
+        for watcher in self.on_frame:
+            watcher(frame)
         if frame.name == "greeting":
             self._boot = frame["boot_count"]
         if frame.name != "status":
             return
-        told_s = frame.time_us / 1e6 + self._boot_s
+        told_s = self.told_s(frame)
         if frame["mode"] == "tripped":
             if self.known.tripped_s == NEVER_S:
                 self.trips.append(Trip(frame["fault"], self._boot, self.now_s))
@@ -130,10 +137,15 @@ class Trial:
         elif told_s > self.known.tripped_s:
             self.known.tripped_s = NEVER_S
 
+    def told_s(self, frame: Frame) -> float:
+        """When the board says that it has sent a frame, in device time."""
+        return self._boot_s + self.bench.clock.since_boot_s(frame.time_us)
+
     @property
     def _boot_s(self) -> float:
         """When the board last began anew."""
-        return self.bench.resets[-1][0] / 1e9 if self.bench.resets else 0.0
+        reset_s = self.bench.resets[-1][0] / 1e9 if self.bench.resets else 0.0
+        return max(reset_s, self._powered_s)
 
     def _watch(self, seen: StepSeen) -> None:
         if len(self.bench.resets) != self._resets or not seen.powered:
@@ -242,6 +254,7 @@ class Trial:
         self.rig.leave()
         self.begin_anew()
         self.pass_time(off_s)
+        self._powered_s = self.now_s
         self.bench.restore_power()
         self.powered = True
         self.in_maintenance = False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from wrench.bench.assemble import assemble
-from wrench.bench.emulator import StepSeen
+from wrench.bench.emulator import NOMINAL, ChipClock, StepSeen
 from wrench.bench.plant import Drive, Plant, Reading
 from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, BenchPort, VirtualBench
 from wrench.bench.wiring import WiredMachine
@@ -32,6 +32,7 @@ class VirtualRig(Rig):
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         seed: int = 1,
+        clock: ChipClock = NOMINAL,
     ):
         super().__init__(board, able_on_bench(board))
         assembly = assemble(
@@ -41,6 +42,7 @@ class VirtualRig(Rig):
             seed=seed,
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
+            clock=clock,
         )
         self._moment_s = step_ns / 1e9
         self._bench = assembly.bench

@@ -18,6 +18,8 @@ from wrench.errors import BenchError
 
 FLASH_BYTES = 2 << 20
 FLASH_BASE = 0x10000000
+SRAM_BASE = 0x20000000
+MOST_OFF_PPM = 100_000.0
 
 # W25Q16JV datasheet, AC characteristics, typical values.
 TYPICAL_FLASH_TIMES_NS = {
@@ -25,6 +27,39 @@ TYPICAL_FLASH_TIMES_NS = {
     "block_erase_ns": 150_000_000,
     "page_program_ns": 400_000,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ChipClock:
+    """The chip's crystal and its microsecond timer.
+
+    `off_ppm` is how much faster than the world's time the crystal runs. USB allows 2,500 ppm on
+    real wires, and anything here. `begins_us` is what the timer counts from at power-on and after
+    each reset: 0 in a real chip, 0 to 2^47 here (the black box keeps 48 bits), so that firmware
+    lives through a wrap of it early. Raises ValueError beyond that, and for a crystal that is 10 %
+    off or more.
+    """
+
+    off_ppm: float = 0.0
+    begins_us: int = 0
+
+    def __post_init__(self) -> None:
+        if not -MOST_OFF_PPM < self.off_ppm < MOST_OFF_PPM:
+            raise ValueError(f"a crystal is no {self.off_ppm:g} ppm off; give less than 100000")
+        if not 0 <= self.begins_us <= 1 << 47:
+            raise ValueError(f"a timer cannot begin at {self.begins_us}; give 0 to 2^47 us")
+
+    @property
+    def rate(self) -> float:
+        """Seconds by the chip in a second of the world's time."""
+        return 1.0 + self.off_ppm / 1e6
+
+    def since_boot_s(self, time_us: int) -> float:
+        """The world's time since the boot at which the chip's timer shows `time_us`."""
+        return (time_us - self.begins_us) / 1e6 / self.rate
+
+
+NOMINAL = ChipClock()
 
 
 @dataclass(slots=True)
@@ -93,6 +128,9 @@ class StepRequest:
     `power_off_ns` takes it away so long after that, `power_off_at_write_ns` so long after the flash
     chip next begins to write. `reset_pin` pulls the chip's RUN pin low for a moment.
 
+    `timer_begins_us` is what `ChipClock.begins_us` is from the next power-on or reset on, this
+    step's included.
+
     `button_held` is the BOOTSEL button, which counts when power comes; `packets` are for the boot
     ROM's interface, 64 bytes each at most.
     """
@@ -111,6 +149,7 @@ class StepRequest:
     power_off_ns: float | None = None
     power_off_at_write_ns: float | None = None
     reset_pin: bool = False
+    timer_begins_us: int | None = None
     button_held: bool | None = None
     packets: list[bytes] = field(default_factory=list)
 
@@ -143,6 +182,7 @@ class Emulator:
         flash_times_ns: dict[str, int] | None = None,
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
         button_held: bool = False,
+        clock: ChipClock = NOMINAL,
     ) -> None:
         self._pending: deque[str] = deque()
         self._process = subprocess.Popen(
@@ -161,6 +201,8 @@ class Emulator:
             "flash_timing": flash_times_ns or TYPICAL_FLASH_TIMES_NS,
             "unique_id": list(unique_id),
             "button_held": button_held,
+            "clock_ppm": clock.off_ppm,
+            "timer_start_us": clock.begins_us,
         }
         bootrom = struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1)
         self._send(
@@ -194,6 +236,8 @@ class Emulator:
             request["power_off_at_write_ns"] = step.power_off_at_write_ns
         if step.reset_pin:
             request["reset_pin"] = True
+        if step.timer_begins_us is not None:
+            request["timer_start_us"] = step.timer_begins_us
         if step.button_held is not None:
             request["button_held"] = step.button_held
         parts = [(f"signal:{i}", data) for i, data in step.signal.items()]
@@ -230,9 +274,9 @@ class Emulator:
         self._send({"op": "flash"}, [])
         return self._receive()[1][0][1]
 
-    def read_memory(self) -> bytes:
-        """The RAM of a chip that has power, 264 KiB."""
-        self._send({"op": "memory"}, [])
+    def read_memory(self, address: int, size: int) -> bytes:
+        """What the chip's SRAM holds there; takes no device time and disturbs nothing."""
+        self._send({"op": "memory", "at": address, "size": size}, [])
         return self._receive()[1][0][1]
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ const ADC_FIFO_IRQ = 22;
 const CHANNELS = 5, TEMPERATURE_CHANNEL = 4;
 const FIFO_DEPTH = 4;                           // section 4.9: "Four element receive sample FIFO"
 const CYCLE_NS = 1000 / 48;                     // clk_adc
-const CONVERSION_CYCLES = 96, CONVERSION_NS = CONVERSION_CYCLES * CYCLE_NS;
+const CONVERSION_CYCLES = 96;
 const NEVER = Infinity;
 export const TEMPERATURE_27C = 876;             // section 4.9.5: 0.706 V at 27 degrees C
 
@@ -44,9 +44,10 @@ export class AdcInputs {
 }
 
 export class Adc extends BasePeripheral {
-  // `timeOffset`: device time (ns) at which this chip's clock began.
-  constructor(rp2040, inputs, timeOffset) {
+  // `timeOffset`: device time (ns) at which this chip's clock began; `rate`: its crystal's.
+  constructor(rp2040, inputs, timeOffset, rate = 1) {
     super(rp2040, 'ADC');
+    this.cycleNs = CYCLE_NS / rate;
     this.inputs = inputs;
     this.timeOffset = timeOffset;
     this.fifo = new Fifo(FIFO_DEPTH);
@@ -69,7 +70,7 @@ export class Adc extends BasePeripheral {
 
   get periodNs() {
     const cycles = this.div ? 1 + (this.div >>> 8) + (this.div & 255) / 256 : 0;
-    return Math.max(CONVERSION_CYCLES, cycles) * CYCLE_NS;
+    return Math.max(CONVERSION_CYCLES, cycles) * this.cycleNs;
   }
   get selected() { return (this.cs >>> AINSEL_SHIFT) & 7; }
   get threshold() { return (this.fcs >>> THRESHOLD_SHIFT) & 15; }
@@ -101,7 +102,7 @@ export class Adc extends BasePeripheral {
 
   plan() {
     if (this.startAt === NEVER) this.alarm.cancel();
-    else this.alarm.schedule(this.startAt + CONVERSION_NS - this.rp2040.clock.nanosCounter);
+    else this.alarm.schedule(this.startAt + CONVERSION_CYCLES * this.cycleNs - this.rp2040.clock.nanosCounter);
   }
   update() {
     const { dma } = this.rp2040;

@@ -3,6 +3,7 @@
 import { AdcInputs } from './adc.mjs';
 import { entry } from './boot_rom.mjs';
 import { I2cBus, SpiBus } from './buses.mjs';
+import { Crystal } from './crystal.mjs';
 import { Adxl345 } from './devices/adxl345.mjs';
 import { Ina219, Ina226 } from './devices/ina2xx.mjs';
 import { Mpu6050, Mpu9250 } from './devices/mpu6050.mjs';
@@ -17,7 +18,8 @@ const DEVICES = { adxl345: Adxl345, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: 
 
 export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,
-  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library', button_held}
+  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library', button_held,
+  //           clock_ppm, timer_start_us}
   constructor(options) {
     this.options = options;
     const { bootrom, core, xip_miss_cycles: missCycles } = options;
@@ -36,6 +38,7 @@ export class Chip {
     this.detached = 0;
     this.packets = [];              // from the boot ROM's interface since last taken
     this.buttonHeld = options.button_held ?? false;       // BOOTSEL, looked at when power comes
+    this.timerStartUs = options.timer_start_us ?? 0;      // from when power comes or the chip is reset
     this.powered = false;
     this.inputs = [];
     this.inputsAtProgram = [];      // [ns after, gpio, level] for when the next page program begins
@@ -86,9 +89,10 @@ export class Chip {
   }
 
   boot(reason, scratch) {
-    this.processor.powerUp();
+    const crystal = new Crystal(this.options.clock_ppm, this.timerStartUs);
+    this.processor.powerUp(crystal);
     const clock = this.clock = this.processor.clock, mcu = this.mcu = this.processor.rp2040;
-    installPeripherals(mcu, this.adcInputs, this.past);
+    installPeripherals(mcu, this.adcInputs, this.past, crystal.rate);
     this.ssi = new SsiFlash(mcu, this.options.flash_timing);
     this.ssi.uniqueId = this.options.unique_id;
     this.ssi.onWrite = (what, until) => this.flashBusy(what, until);

@@ -6,6 +6,8 @@ import fs from 'node:fs';
 import { Chip } from './chip.mjs';
 import { FLASH_SIZE } from './flash.mjs';
 
+const SRAM_BASE = 0x20000000;
+
 let chip = null;
 
 function start(request, parts) {
@@ -29,6 +31,7 @@ function step(request, parts) {
   const { adc, adc_rates: adcRates, device_faults: deviceFaults, inputs, serial, usb, power } = request;
   const { inputs_at_page_program: inputsAtProgram } = request;
   if (request.button_held !== undefined) chip.buttonHeld = request.button_held;
+  if (request.timer_start_us !== undefined) chip.timerStartUs = request.timer_start_us;
   if (power === false) chip.powerDown();
   if (request.reset_pin) chip.resetPin();
   if (power === true) chip.powerUp();
@@ -92,8 +95,8 @@ function report() {
 const operations = {
   start,
   step,
+  memory: ({ at, size }) => [{}, [['memory', Buffer.from(chip.processor.memory.sram8.subarray(at - SRAM_BASE, at - SRAM_BASE + size))]]],
   flash: () => [{}, [['flash', Buffer.from(chip.flash.subarray(0, FLASH_SIZE))]]],
-  memory: () => [{}, [['memory', Buffer.from(chip.mcu.sram)]]],
 };
 
 function answer(message, parts = []) {

@@ -3,6 +3,7 @@
 import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
 import { CycleClock } from './clock.mjs';
 import { XipCache, chargeExceptions, chargeFlashReads } from './cost_model.mjs';
+import { Crystal } from './crystal.mjs';
 import { FastCore } from './fast_core.mjs';
 import { mendWaking, wakes } from './interrupts.mjs';
 import { LibraryCore } from './library_core.mjs';
@@ -21,16 +22,17 @@ export class Processor {
   }
 
   // A chip as after power-on or reset: everything is new but boot ROM and flash.
-  powerUp() {
+  powerUp(crystal = new Crystal()) {
     const clock = this.clock = new CycleClock(), rp2040 = this.rp2040 = new RP2040(clock);
     rp2040.logger = new ConsoleLogger(LogLevel.Error, false);
+    crystal.install(rp2040);
     this.memory.attach(rp2040);
     rp2040.core.reset();
     clock.setFrequency(rp2040.clkSys);
     rp2040.addClockListener((hz) => clock.setFrequency(hz));
     shortcutMemory(rp2040, this.memory);
     mendWaking(rp2040.core);
-    mendSysTick(rp2040, clock);
+    mendSysTick(rp2040, clock, crystal.rate);
     chargeExceptions(rp2040.core, clock);
     this.cache = this.missCycles ? new XipCache(this.missCycles) : null;
     if (this.cache) chargeFlashReads(rp2040.core, clock, this.cache);

@@ -12,9 +12,10 @@ const ROUNDING = 1e-6;                  // of a cycle
 const NMIPENDSET = 1 << 31, PENDSVSET = 1 << 28, PENDSTSET = 1 << 26, ISRPENDING = 1 << 22, VECTPENDING_SHIFT = 12;
 const NMI = 2, SVCALL = 11, PENDSV = 14, SYSTICK = 15, FIRST_INTERRUPT = 16, PRIORITIES = 4;
 
-// `rp2040` must have the device time of `clock`; returns the timer, for whoever wants to look at it.
-export function mendSysTick(rp2040, clock) {
-  const { ppb, core } = rp2040, timer = new SysTick(core, clock);
+// `rp2040` must have the device time of `clock`; `rate` is the crystal's. Returns the timer, for whoever wants to look at
+// it.
+export function mendSysTick(rp2040, clock, rate = 1) {
+  const { ppb, core } = rp2040, timer = new SysTick(core, clock, REFERENCE_NS / rate);
   ppb.systickAlarm.enable = false;
   const read = ppb.readUint32.bind(ppb), write = ppb.writeUint32.bind(ppb);
   ppb.readUint32 = (offset) => {
@@ -39,8 +40,9 @@ export function mendSysTick(rp2040, clock) {
 }
 
 export class SysTick {
-  constructor(core, clock) {
+  constructor(core, clock, referenceNs = REFERENCE_NS) {
     this.core = core;
+    this.referenceNs = referenceNs;
     this.clock = clock;
     this.csr = 0;
     this.reload = 0;
@@ -53,7 +55,7 @@ export class SysTick {
     this.alarm = clock.createAlarm(() => this.zero());
   }
 
-  get cycle() { return this.csr & CLKSOURCE ? this.clock.period : REFERENCE_NS; }
+  get cycle() { return this.csr & CLKSOURCE ? this.clock.period : this.referenceNs; }
   get value() {
     if (!this.counting) return this.held;
     const left = Math.ceil((this.zeroAt - this.clock.nanosCounter) / this.cycleNs - ROUNDING);

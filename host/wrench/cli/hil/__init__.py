@@ -6,12 +6,15 @@ import click
 
 from wrench.cli.hil.campaign import campaign
 from wrench.cli.hil.fuzz import fuzz
+from wrench.cli.hil.soak import soak
 
 
 @click.group()
 def hil() -> None:
-    """Try to break a board: random faults and hostile bytes, against what must hold."""
+    """Try to break a board: random faults, hostile bytes and hours of running, against what must
+    hold."""
 
 
 hil.add_command(campaign)
 hil.add_command(fuzz)
+hil.add_command(soak)

@@ -77,11 +77,16 @@ def test_the_worst_of_several_seeds_is_kept_with_their_spread() -> None:
     assert found == [(3.0, 2.0), (1.0, 2.0)]
 
 
-def test_twice_the_work_costs_twice_as_much_beside_the_fixed_work() -> None:
-    def work(rounds: int) -> float:
-        return yardstick.beside_fixed_work(lambda: sum(range(rounds)))
+def test_a_cost_is_the_least_beside_the_least_fixed_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    fixed_s, took_s = iter([2.0, 3.0, 2.5, 9.0, 4.0]), iter([8.0, 7.0, 50.0, 6.0, 6.5])
+    monkeypatch.setattr(yardstick, "fixed_work_s", lambda: next(fixed_s))
+    monkeypatch.setattr(yardstick.time, "process_time", lambda: clock[0])
 
-    assert work(2_000_000) == pytest.approx(2 * work(1_000_000), rel=0.3)
+    def work() -> None:
+        clock[0] += next(took_s)
+
+    assert yardstick.beside_fixed_work(work) == 3.0
 
 
 # -- the command -----------------------------------------------------------------------------------

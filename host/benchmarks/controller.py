@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import resources
 
-from figure import Figure
+from figure import SEEDS, Figure, worst
 
-from wrench.bench.assemble import assemble, bare_flash
-from wrench.bench.emulator import StepSeen
-from wrench.bench.plant import Reading
-from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
-from wrench.bench.wiring import WiredMachine
-from wrench.boards import load_board
-from wrench.deploy import deployment
-from wrench.errors import PortError
-from wrench.flash import flash
-from wrench.image import find
-from wrench.link import Link
+from wrench.bench.virtual import CONSOLE
+from wrench.hil.rig import BOARD, Rig, content_with
 
-BOARD = load_board("pico-adxl345")
-_STEP_S = 0.005
+# With steps that are no whole number of the chip's control ticks (5 ms), nor of its guard's turns
+# (0.2 ms), what happens 19 steps later comes a third of either later in its course.
+_STEP_NS = 4_930_000
+_STEPS_BETWEEN_PHASES = 19
+_STEADY_S = 7.0
+RATED_RPM = BOARD.motor.rated_speed_rpm
 _LOOP_LINE = "            control.loop_came_round = True\n"
 _TICKS_LINE = "                self._housekeeping(seen)\n"
 _ELAPSED_LINE = "            elapsed_ms = TICK_MS\n"
@@ -40,77 +36,13 @@ _CLOSING = {"begin_window": 4, "take_turn": 4, "close_axis": 5, "close_moments":
 _CLASS_LINE = "class Features:\n"
 
 
-class Drill:
-    """A drill that runs at the derate cap, and what its enable pin does."""
-
-    def __init__(self, content: bytes, condition: str = "healthy") -> None:
-        assembly = assemble(BOARD, content, condition=condition)
-        self.bench: VirtualBench = assembly.bench
-        self.machine: WiredMachine = assembly.machine
-        self.plant = assembly.machine.machine
-        self.fell_s: float | None = None
-        self.highest_rpm = 0.0
-        self.status: dict[str, int] = {}
-        self._edges_s: list[float] = []
-        self.bench.on_step.append(self._watch)
-        self.machine.on_reading.append(self._feel)
-        self.link = Link(self.bench.open(LINK))
-        self.link.hello()
-        while not (self._take() and self.status.get("mode") == "idle"):
-            pass
-
-    def _watch(self, seen: StepSeen) -> None:
-        pin = seen.pins[BOARD.motor.enable_pin]  # pyright: ignore[reportArgumentType]
-        if pin.falls and pin.level == 0:
-            self.fell_s = pin.edges_ns[-1] / 1e9
-
-    def _feel(self, reading: Reading) -> None:
-        if self.machine.drive.duty <= 0.0:
-            self._edges_s.clear()
-            return
-        for edge_s in reading.tacho_edge_s:
-            self._edges_s.append(reading.time_s - _STEP_S + float(edge_s))
-            if len(self._edges_s) > 1:
-                turn_s = self._edges_s[-1] - self._edges_s[-2]
-                self.highest_rpm = max(self.highest_rpm, 60.0 / turn_s)
-
-    def _take(self) -> bool:
-        frame = self.link.receive(1.0)
-        if frame is None:
-            raise SystemExit("the board has fallen silent")
-        if frame.name == "status":
-            self.status = dict(frame.values)
-        return frame.name == "status"
-
-    def attend(self, seconds: float) -> None:
-        """Let time pass, with a heartbeat."""
-        end = self.bench.now_s + seconds
-        while self.bench.now_s < end:
-            self._take()
-
-    def run(self) -> Drill:
-        """Up to the cap."""
-        self.attend(1.2)
-        self.link.run(1000)
-        self.attend(5.0)
-        return self
-
-    def off_after(self, cause: Callable[[], object], within_s: float = 3.0) -> float:
-        """Seconds from the cause to the fall of the enable pin."""
-        self.bench.settle()
-        self.fell_s = None
-        begin_s = self.bench.now_s
-        cause()
-        while self.fell_s is None:
-            if self.bench.now_s > begin_s + within_s:
-                raise SystemExit("the motor was not switched off")
-            self.bench.advance(_STEP_S)
-            try:
-                if self.link.port.in_waiting:
-                    self._take()
-            except PortError:
-                continue  # the cause was to close it
-        return self.fell_s - begin_s
+def _running(content: bytes, seed: int = 1) -> Rig:
+    """A drill that runs at the derate cap, at the seed's phase of the control tick."""
+    rig = Rig(BOARD, content, seed=seed, step_ns=_STEP_NS)
+    rig.run(1000)
+    rig.pass_time(_STEADY_S - rig.bench.now_s)
+    rig.pass_time(_STEPS_BETWEEN_PHASES * SEEDS.index(seed) * _STEP_NS / 1e9)
+    return rig
 
 
 def _changed(*edits: tuple[str, str, str]) -> bytes:
@@ -121,10 +53,7 @@ def _changed(*edits: tuple[str, str, str]) -> bytes:
             texts[path] = resources.files("wrench_firmware").joinpath(path).read_text()
         assert texts[path].count(line) == 1, (path, line)
         texts[path] = texts[path].replace(line, instead)
-    with assemble(BOARD, bare_flash(find("stock"))).bench as bench:
-        changed = {path: text.encode() for path, text in texts.items()}
-        flash(bench.open(CONSOLE), deployment(BOARD, changed))
-        return bench.read_flash()
+    return content_with(texts)
 
 
 def _telling(values: str) -> tuple[str, str, str]:
@@ -133,66 +62,78 @@ def _telling(values: str) -> tuple[str, str, str]:
     return "loop.py", _TICKS_LINE, _TICKS_LINE + more
 
 
-def _told(drill: Drill, seconds: float) -> list[list[int]]:
+def _told(rig: Rig, seconds: float) -> list[list[int]]:
     """What the loop has printed in that time."""
-    console = drill.bench.open(CONSOLE)
-    drill.attend(2.0)
+    console = rig.bench.open(CONSOLE)
+    rig.pass_time(2.0)
     console.read_available()
-    drill.attend(seconds)
+    rig.pass_time(seconds)
     lines = re.findall(rb"told([ \d]+)", console.read_available())
     return [[int(word) for word in line.split()] for line in lines]
 
 
 def stopping(content: bytes) -> Iterator[Figure]:
     """From each cause to the fall of the enable pin."""
-    stories: list[tuple[str, str, float, Callable[[Drill], object]]] = [
-        ("e-stop to off", "<= 1", 1e3, lambda d: d.machine.press_estop()),
-        ("current pin to off", "<= 1", 1e3, lambda d: d.machine.offset_current(20.0)),
-        ("jam to off", "<= 50", 1e3, lambda d: d.plant.jam()),
-        ("link closed to off", "<= 500", 1e3, lambda d: d.link.port.close()),
-        ("heartbeat lost to off", "<= 500", 1e3, _fall_silent),
+    stories: list[tuple[str, str, Callable[[Rig], object]]] = [
+        ("e-stop to off", "<= 1", lambda rig: rig.machine.press_estop()),
+        ("current pin to off", "<= 1", lambda rig: rig.machine.offset_current(20.0)),
+        ("jam to off", "<= 50", lambda rig: rig.plant.jam()),
+        ("link closed to off", "<= 500", lambda rig: rig.leave()),
+        ("heartbeat lost to off", "<= 500", _fall_silent),
     ]
-    for name, target, scale, cause in stories:
-        drill = Drill(content).run()
-        with drill.bench:
-            seconds = drill.off_after(lambda drill=drill, cause=cause: cause(drill))
-            yield Figure(name, scale * seconds, "ms of device time", target)
+    for name, target, cause in stories:
+        yield from worst(partial(_stop, content, name, target, cause))
 
 
-def _fall_silent(drill: Drill) -> None:
-    drill.link.owns_run = False
+def _stop(
+    content: bytes, name: str, target: str, cause: Callable[[Rig], object], seed: int
+) -> Iterator[Figure]:
+    rig = _running(content, seed)
+    with rig.bench:
+        cause(rig)
+        seconds = rig.off_after(rig.bench.now_s, 3.0)
+        yield Figure(name, 1e3 * seconds, "ms of device time", target)
+
+
+def _fall_silent(rig: Rig) -> None:
+    rig.link.owns_run = False
 
 
 def speed(content: bytes) -> Iterator[Figure]:
     """The fastest revolution, with a load that comes and goes; control intervals meanwhile."""
-    drill = Drill(content).run()
-    with drill.bench:
-        longest_us = 0
-        for load in (1.0, 0.0, 0.5, 0.0):
-            drill.plant.set_load(load)
-            drill.attend(3.0)
-            longest_us = max(longest_us, drill.status["control_interval_us"])
-        cap_rpm = BOARD.motor.derate_cap * BOARD.motor.rated_speed_rpm
-        yield Figure(
-            "fastest revolution at the cap", 100 * drill.highest_rpm / cap_rpm, "% of it", "<= 101"
-        )
-        yield Figure("longest control interval", longest_us / 1e3, "ms of device time", "<= 6")
+
+    def measure(seed: int) -> Iterator[Figure]:
+        rig = _running(content, seed)
+        with rig.bench:
+            longest_us = 0
+            for load in (1.0, 0.0, 0.5, 0.0):
+                rig.plant.set_load(load)
+                rig.pass_time(3.0)
+                assert rig.status
+                longest_us = max(longest_us, rig.status["control_interval_us"])
+            share = 100 * rig.highest_speed_rpm / (BOARD.motor.derate_cap * RATED_RPM)
+            yield Figure("fastest revolution at the cap", share, "% of it", "<= 101")
+            yield Figure("longest control interval", longest_us / 1e3, "ms of device time", "<= 6")
+
+    yield from worst(measure)
 
 
 def hang() -> Iterator[Figure]:
     """The loop hangs at a `stream` command."""
     hanging = _LOOP_LINE + "            while self.streaming:\n                pass\n"
-    drill = Drill(_changed(("loop.py", _LOOP_LINE, hanging))).run()
-    with drill.bench:
-        seconds = drill.off_after(lambda: drill.link._send("stream", 1))
-        yield Figure("firmware hung to off", 1e3 * seconds, "ms of device time", "<= 300")
+    content = _changed(("loop.py", _LOOP_LINE, hanging))
+    yield from worst(partial(_stop, content, "firmware hung to off", "<= 300", _stream))
+
+
+def _stream(rig: Rig) -> None:
+    rig.link.port.write(rig.stream_command())
 
 
 def allocation(seconds: float = 60.0) -> Iterator[Figure]:
     """Heap taken in a steady run; collections are off while the motor turns."""
-    drill = Drill(_changed(_telling("__import__('gc').mem_alloc()"))).run()
-    with drill.bench:
-        told = _told(drill, seconds + 21.0)
+    rig = _running(_changed(_telling("__import__('gc').mem_alloc()")))
+    with rig.bench:
+        told = _told(rig, seconds + 21.0)
         taken = told[-1][0] - told[0][0]
         yield Figure(f"heap taken in {20 * (len(told) - 1)} s of running", taken, "B", "== 0")
 
@@ -211,10 +152,10 @@ def intervals(seconds: float = 60.0) -> Iterator[Figure]:
         ("control.py", begun, begun + "        self.within = self.beyond = 0\n"),
         _telling("control.within, control.beyond"),
     )
-    drill = Drill(_changed(*edits)).run()
-    with drill.bench:
-        drill.link.command("stream", 1)
-        told = _told(drill, seconds + 21.0)
+    rig = _running(_changed(*edits))
+    with rig.bench:
+        rig.link.command("stream", 1)
+        told = _told(rig, seconds + 21.0)
         within, beyond = (last - first for first, last in zip(told[0], told[-1], strict=True))
         share = 100 * within / (within + beyond)
         yield Figure("control intervals within 5 %", share, "% of them", ">= 99.9")
@@ -231,10 +172,10 @@ def kernels(seconds: float = 20.0) -> Iterator[Figure]:
     for path, (line, names) in _KERNELS.items():
         head = "\nimport time\n\nWORST = [0]\n"
         edits.append((path, line, line + head + _timed(names)))
-    drill = Drill(_changed(*edits)).run()
-    with drill.bench:
-        drill.link.command("stream", 1)
-        worst_us = max(_told(drill, seconds + 21.0)[-1])
+    rig = _running(_changed(*edits))
+    with rig.bench:
+        rig.link.command("stream", 1)
+        worst_us = max(_told(rig, seconds + 21.0)[-1])
         yield Figure("longest kernel call", worst_us / 1e3, "ms of device time", "<= 0.2")
 
 
@@ -256,23 +197,23 @@ def _timed(names: dict[str, int]) -> str:
 
 def vibration(content: bytes) -> Iterator[Figure]:
     """From the end of the first window above the trip level to off, its delay excluded."""
-    drill = Drill(content).run()
     level = round(1000 * BOARD.protection.vibration.velocity_trip_mm_s)
-    with drill.bench:
-        drill.plant.set_wear(0.7)
-        drill.fell_s = None
-        first_s = None
-        while drill.fell_s is None:
-            frame = drill.link.receive(1.0)
-            if frame is None:
-                raise SystemExit("the board has fallen silent")
-            if frame.name != "features" or first_s is not None:
-                continue
-            if max(frame[f"velocity_{axis}_um_s"] for axis in "xyz") >= level:
-                first_s = frame.time_us / 1e6
-        assert first_s is not None
-        delay_s = BOARD.protection.vibration.delay_ms / 1e3
-        seconds = drill.fell_s - first_s - delay_s
-        yield Figure(
-            "vibration trip, after its delay", 1e3 * seconds, "ms of device time", "<= 100"
-        )
+    delay_s = BOARD.protection.vibration.delay_ms / 1e3
+
+    def measure(seed: int) -> Iterator[Figure]:
+        rig = _running(content, seed)
+        with rig.bench:
+            rig.plant.set_wear(0.7)
+            rig.features.clear()
+            begin_s = rig.bench.now_s
+            off_s = begin_s + rig.off_after(begin_s, 20.0)
+            first_s = next(
+                frame.time_us / 1e6
+                for frame in rig.features
+                if max(frame[f"velocity_{axis}_um_s"] for axis in "xyz") >= level
+            )
+            seconds = off_s - first_s - delay_s
+            name = "vibration trip, after its delay"
+            yield Figure(name, 1e3 * seconds, "ms of device time", "<= 100")
+
+    yield from worst(measure)

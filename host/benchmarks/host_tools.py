@@ -8,8 +8,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import yardstick
 from figure import Figure
 
 from wrench.bench.assemble import assemble
@@ -72,6 +74,9 @@ def decoding(data: bytes) -> Iterator[Figure]:
     yield Figure("frames decoded, of the widest stream", rate / widest, "times", ">= 10")
     rate = max(_decoded_a_second(data, fields=True) for _ in range(_TRIES))
     yield Figure("frames decoded, every field taken", rate, "a second", ">= 256000")
+    for name, taken in (("decoding costs", False), ("decoding costs, every field taken", True)):
+        cost = yardstick.beside_fixed_work(partial(_decoded_a_second, data, fields=taken))
+        yield Figure(name, cost, yardstick.UNIT)
 
 
 def _decoded_a_second(data: bytes, *, fields: bool) -> float:
@@ -98,9 +103,13 @@ def opening(greeting: Frame, data: bytes) -> Iterator[Figure]:
             opened = time.perf_counter()
             waveform = recording.waveform(1800.0, 1810.0)
             read = time.perf_counter()
+            cost = yardstick.beside_fixed_work(lambda: recording.waveform(1800.0, 1810.0))
         assert len(waveform) > 30_000
         yield Figure("1 h recording opens", opened - begin, "s", "<= 2.0")
         yield Figure("10 s out of its middle", read - opened, "s")
+        yield Figure("10 s out of its middle cost", cost, yardstick.UNIT)
+        cost = yardstick.beside_fixed_work(lambda: Recording(path).close())
+        yield Figure("1 h recording opened costs", cost, yardstick.UNIT)
         begin = time.perf_counter()
         with Recording(path) as recording:
             told = facts(recording)

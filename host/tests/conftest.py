@@ -40,7 +40,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return link_cache(tmp_path / "cache", monkeypatch)
 
 
-_OF_AN_EMULATED_BOARD = {"VirtualBench", "Emulator", "assemble", "Up"}
+_OF_AN_EMULATED_BOARD = {"VirtualBench", "Emulator", "assemble", "Up", "Chip", "PartChip"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from firmware_host import PACKAGE, board_constants
 from micropython_vm import FIRMWARE
+from on_chip import image_or_skip
 
-from wrench import deploy, image
+from wrench import deploy
 from wrench.bench.assemble import bare_flash
 from wrench.bench.virtual import CONSOLE, VirtualBench
 from wrench.boards import Board
@@ -272,8 +273,7 @@ def test_a_firmware_that_does_not_compile_is_not_deployed(board: Board, tree: Pa
 def test_flashing_removes_what_an_older_firmware_left_and_nothing_else(
     deployed: Deployment,
 ) -> None:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
+    image = image_or_skip()
     old = {
         f"/lib/{PACKAGE}/__init__.mpy": b"M\x06",
         f"/lib/{PACKAGE}/app.mpy": b"M\x06 old",
@@ -283,7 +283,7 @@ def test_flashing_removes_what_an_older_firmware_left_and_nothing_else(
     }
     others = {"/lib/wrenchless.py": b"a = 1\n", "/lib/theirs/wrench_tool.py": b"b = 2\n"}
     start = {"/main.py": b"print('old')\n"}
-    with VirtualBench(bare_flash(image.find("stock"))) as bench:
+    with VirtualBench(bare_flash(image)) as bench:
         console = bench.open(CONSOLE)
         flash(console, Deployment({**start, **old, **others}, 0))
         report = flash(console, deployed)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,17 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from micropython_vm import FIRMWARE
+from on_chip import PartChip, modules
 
-from wrench import image
 from wrench.bench.emulator import StepRequest, StepSeen
-from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
+from wrench.hil.chip import Wiring
 
 HERE = Path(__file__).parent
-MODULES = sorted(f"drivers/{path.name}" for path in (FIRMWARE / "drivers").glob("*.py"))
-MODULES += ["acquire_rp2.py", "guard_rp2.py"]
+MODULES = sorted(f"drivers/{path.stem}" for path in (FIRMWARE / "drivers").glob("*.py"))
+MODULES += ["acquire_rp2", "guard_rp2"]
 SDA, SCL, INT1, CS = 2, 3, 20, 17
 GRAVITY = {"adxl345": 256, "mpu6050": 2048, "mpu9250": 2048}
 
@@ -59,25 +54,19 @@ BOARDS: dict[str, dict[str, object]] = {
 }
 
 
-@dataclass
-class Parts:
+class Parts(Wiring):
     """Sensors and monitors around a board; `faults` and `ina` reach it at the next step."""
 
-    devices: list[dict[str, object]]
-    adc_signal: dict[int, tuple[np.ndarray, float]] = field(default_factory=dict)
-    adc: dict[int, int] = field(default_factory=dict)
-    faults: dict[int, dict[str, Any]] = field(default_factory=dict)
-    ina: dict[int, tuple[int, int]] = field(default_factory=dict)
-    sent: dict[int, int] = field(default_factory=dict)
-    watched_gpio: list[int] = field(default_factory=lambda: [INT1])
-
-    def power_on(self, now_ns: int) -> list[tuple[float, int, int | None]]:
-        del now_ns
-        return []
+    def __init__(self, devices: list[dict[str, object]]) -> None:
+        super().__init__([INT1], devices)
+        self.adc_signal: dict[int, tuple[np.ndarray, float]] = {}
+        self.faults: dict[int, dict[str, Any]] = {}
+        self.ina: dict[int, tuple[int, int]] = {}
+        self.sent: dict[int, int] = {}
 
     def step(self, request: StepRequest, start_ns: int, seen: StepSeen | None) -> None:
         """Each sampled sensor feels a ramp of 2 a sample on x and y and gravity on z."""
-        del seen
+        super().step(request, start_ns, seen)
         for index, device in enumerate(self.devices):
             period_ns = device.get("period_ns")
             if isinstance(period_ns, float):
@@ -88,7 +77,6 @@ class Parts:
                 request.signal[index] = np.stack([x, -x, z], axis=1).astype("<i2").tobytes()
             if index in self.ina:
                 request.signal[index] = np.array(self.ina[index]).astype("<i2").tobytes()
-        request.adc |= self.adc
         for channel, (codes, rate_hz) in self.adc_signal.items():
             first = round(start_ns * rate_hz / 1e9)
             count = round(request.duration_ns * rate_hz / 1e9)
@@ -99,18 +87,12 @@ class Parts:
             self.faults = {}
 
 
-@dataclass
-class Chip:
-    """A board with the drivers on it, at its REPL."""
+class Chip(PartChip):
+    """A board with the drivers on it."""
 
-    bench: VirtualBench
-    repl: RawRepl
-    parts: Parts
-
-    def run(self, source: str) -> Any:
-        out, err = self.repl.exec_raw(source, timeout=30)
-        assert not err, err.decode()
-        return json.loads(out) if out else None
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(modules("__init__", *MODULES), wiring=parts)
+        self.parts = parts
 
     def make(self, board: str, **changes: object) -> None:
         """The driver for one of BOARDS as `sensor` on the chip."""
@@ -125,19 +107,7 @@ class Chip:
 
 @contextmanager
 def powered(parts: Parts) -> Iterator[Chip]:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    _, content = image.read_uf2(image.find("stock").path)
-    files = {f"/lib/{PACKAGE}/__init__.mpy": compile_module(f"{PACKAGE}/__init__.py", b"")}
-    for name in MODULES:
-        compiled = compile_module(f"{PACKAGE}/{name}", (FIRMWARE / name).read_bytes())
-        files[f"/lib/{PACKAGE}/{name[:-2]}mpy"] = compiled
-    with VirtualBench(content, parts) as bench:
-        console = bench.open(CONSOLE)
-        flash(console, Deployment({**files, "/main.py": b""}, 0))
-        repl = RawRepl(console)
-        repl.in_raw_repl = True
-        chip = Chip(bench, repl, parts)
+    with Chip(parts) as chip:
         chip.run((HERE / "drivers_device.py").read_text())
         yield chip
 

@@ -7,37 +7,28 @@ import itertools
 import json
 from pathlib import Path
 
-from wrench.bench.assemble import bare_flash
 from wrench.bench.emulator import StepRequest, StepSeen
-from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.image import find
-from wrench.raw_repl import RawRepl
+from wrench.hil.chip import Chip, Wiring
 
 SDA, SCL = 2, 3
 
 
-class SensorOnI2c:
-    """Surroundings that are one ADXL345 on I2C, feeling a ramp."""
+class SensorOnI2c(Wiring):
+    """One ADXL345 on I2C, feeling a ramp."""
 
     def __init__(self) -> None:
-        self.watched_gpio = [25]
-        self.devices: list[dict[str, object]] = [
-            {
-                "kind": "adxl345",
-                "bus": "i2c",
-                "i2c": 1,
-                "sda": SDA,
-                "scl": SCL,
-                "address": 0x53,
-                "int1": None,
-                "period_ns": 1e9 / 3200,
-            }
-        ]
+        device: dict[str, object] = {
+            "kind": "adxl345",
+            "bus": "i2c",
+            "i2c": 1,
+            "sda": SDA,
+            "scl": SCL,
+            "address": 0x53,
+            "int1": None,
+            "period_ns": 1e9 / 3200,
+        }
+        super().__init__((), [device])
         self._next = 0
-
-    def power_on(self, now_ns: int) -> list[tuple[float, int, int | None]]:
-        """Nothing to drive."""
-        return []
 
     def step(self, request: StepRequest, start_ns: int, seen: StepSeen | None) -> None:
         """Sixteen samples of x rising by two, y at rest, z at 1 g."""
@@ -49,13 +40,9 @@ class SensorOnI2c:
 
 
 def test_an_accelerometer_answers_on_i2c_by_peripheral_and_by_pins():
-    with VirtualBench(bare_flash(find("stock")), SensorOnI2c()) as bench:
-        repl = RawRepl(bench.open(CONSOLE))
-        repl.enter_raw_repl(soft_reset=False)
-        script = (Path(__file__).parent / "i2c_device.py").read_text()
-        out, err = repl.exec_raw(script, timeout=20)
-        assert not err, err.decode()
-    text: list[str] = out.decode().splitlines()
+    with Chip(wiring=SensorOnI2c()) as chip:
+        out = chip.execute((Path(__file__).parent / "i2c_device.py").read_text())
+    text: list[str] = out.splitlines()
     said = {name: value for name, _, value in (line.partition(" ") for line in text)}
     lines = [line for line in text if line.startswith("SAMPLE")]
     samples = [json.loads(line[7:]) for line in lines]

@@ -7,11 +7,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from on_chip import image_or_skip
 
-from wrench import image
 from wrench.bench.assemble import bare_flash
 from wrench.bench.emulator import StepRequest, StepSeen
 from wrench.bench.virtual import CONSOLE, VirtualBench
+from wrench.hil.chip import Wiring
 
 TIMES_NS = {"sector_erase_ns": 30_000_000, "block_erase_ns": 90_000_000, "page_program_ns": 700_000}
 PIN = 2
@@ -25,17 +26,12 @@ f.writeblocks(3, bytes(512), 256)
 """
 
 
-class Switch:
+class Switch(Wiring):
     """Drives a pin high some time after a page begins to be programmed."""
 
     def __init__(self) -> None:
-        self.watched_gpio = [PIN]
-        self.devices: list[dict[str, object]] = []
+        super().__init__([PIN])
         self.after_ns: float | None = None
-
-    def power_on(self, now_ns: int) -> list[tuple[float, int, int | None]]:
-        del now_ns
-        return []
 
     def step(self, request: StepRequest, start_ns: int, seen: StepSeen | None) -> None:
         del start_ns, seen
@@ -45,10 +41,9 @@ class Switch:
 
 
 def test_writes_are_seen_as_they_begin_and_a_pin_is_driven_in_the_middle_of_a_page() -> None:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
+    image = image_or_skip()
     switch = Switch()
-    flash = bare_flash(image.find("stock"))
+    flash = bare_flash(image)
     writes: list[tuple[str, float, float]] = []
     edges_ns: list[float] = []
     with VirtualBench(flash, switch, flash_times_ns=TIMES_NS) as bench:

@@ -8,12 +8,10 @@ import re
 from importlib import resources
 
 import pytest
+from on_chip import image_or_skip
 
-from wrench import image
+from wrench.bench.assemble import installed
 from wrench.bench.emulator import Emulator, StepRequest
-from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.deploy import Deployment
-from wrench.flash import flash
 
 STEP_NS = 5_000_000
 PRINTS = """
@@ -60,12 +58,8 @@ while True:
 
 
 def flash_with_main(source: str) -> bytes:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    _, content = image.read_uf2(image.find("stock").path)
-    with VirtualBench(content) as bench:
-        flash(bench.open(CONSOLE), Deployment({"/main.py": source.encode()}, 0))
-        return bench.read_flash()
+    image_or_skip()
+    return installed("stock", {"/main.py": source})
 
 
 @pytest.mark.parametrize("characters", [100, 600, 2000])

@@ -6,21 +6,15 @@ of the firmware does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from micropython_vm import FIRMWARE
+from on_chip import PartChip, modules
 
-from wrench import image
 from wrench.bench.emulator import StepRequest, StepSeen
-from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
+from wrench.hil.chip import Wiring
 
 HERE = Path(__file__).parent
 MODULES = ("__init__", "guard_rp2", "acquire_rp2")
@@ -31,12 +25,11 @@ PINS, CURRENT, DEAD_MAN = 1, 2, 4
 US = 1000.0
 
 
-class World:
+class World(Wiring):
     """An ADXL345 that feels a ramp of two counts a sample, and what the ADC's pins see."""
 
-    watched_gpio = [ENABLE_PIN, CS_PIN]  # noqa: RUF012
-    devices: list[dict[str, object]] = [  # noqa: RUF012
-        {
+    def __init__(self) -> None:
+        device: dict[str, object] = {
             "kind": "adxl345",
             "bus": "spi",
             "spi": 0,
@@ -44,9 +37,7 @@ class World:
             "int1": INT1_PIN,
             "period_ns": 1e9 / RATE_HZ,
         }
-    ]
-
-    def __init__(self) -> None:
+        super().__init__([ENABLE_PIN, CS_PIN], [device])
         self._next = 0
         self.adc = {0: NO_CURRENT, 1: 1000, 2: 3000}
 
@@ -55,58 +46,29 @@ class World:
         return [(0.0, ESTOP_PIN, 0)]
 
     def step(self, request: StepRequest, start_ns: int, seen: StepSeen | None) -> None:
-        del seen
+        super().step(request, start_ns, seen)
         end = (start_ns + request.duration_ns) * RATE_HZ // 1_000_000_000 + 2
         x = (np.arange(self._next, end) * 2) % 8192 - 4096
         self._next = end
         request.signal[0] = np.stack([x, ~x, x], axis=1).astype("<i2").tobytes()
-        request.adc = dict(self.adc)
 
 
-class Chip:
-    """A board with the guard on it, at its REPL."""
+class Chip(PartChip):
+    """A board with the guard on it."""
 
-    def __init__(self, bench: VirtualBench, world: World, repl: RawRepl) -> None:
-        self.bench, self.world, self.repl = bench, world, repl
-
-    def run(self, source: str) -> Any:
-        out, err = self.repl.exec_raw(source, timeout=20)
-        assert not err, err.decode()
-        return json.loads(out) if out.strip() else None
+    def __init__(self, world: World) -> None:
+        super().__init__(modules(*MODULES), wiring=world)
+        self.world = world
 
     def enable_falls_ns(self, duration_s: float) -> list[float]:
         """Device times at which the enable pin fell in what comes now."""
-        falls: list[float] = []
-
-        def look(seen: StepSeen) -> None:
-            pin = seen.pins[ENABLE_PIN]
-            if pin.falls and pin.level == 0:
-                falls.append(pin.edges_ns[-1])
-
-        self.bench.on_step.append(look)
-        self.bench.advance(duration_s)
-        self.bench.on_step.remove(look)
-        return falls
+        self.pass_time(duration_s)
+        return [1e9 * at_s for at_s, level in self.edges_s(ENABLE_PIN) if level == 0]
 
 
 @pytest.fixture(scope="module")
 def chip() -> Iterator[Chip]:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    _, content = image.read_uf2(image.find("stock").path)
-    files = {
-        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
-            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
-        )
-        for name in MODULES
-    }
-    world = World()
-    with VirtualBench(content, world) as bench:
-        console = bench.open(CONSOLE)
-        flash(console, Deployment({**files, "/main.py": b""}, 0))
-        repl = RawRepl(console)
-        repl.in_raw_repl = True
-        chip = Chip(bench, world, repl)
+    with Chip(World()) as chip:
         chip.run((HERE / "guard_device.py").read_text())
         chip.run("guard.start(machine.freq())\nstart_sensor()")
         yield chip
@@ -172,11 +134,10 @@ def test_it_measures_current_and_slow_channels(chip: Chip) -> None:
 @pytest.mark.parametrize("after_us", [37, 411, 1_290])
 def test_an_open_estop_is_off_within_half_a_millisecond(chip: Chip, after_us: int) -> None:
     chip.run("allow()")
-    chip.bench.settle()
-    begin_ns = chip.bench.now_s * 1e9 + after_us * US
-    chip.bench.drive_pin(ESTOP_PIN, None, after_us * US)  # the wire breaks: the pull-up lifts it
+    begin_ns = chip.now_s * 1e9 + after_us * US
+    chip.drive(ESTOP_PIN, None, after_us * 1e-6)  # the wire breaks: the pull-up lifts it
     falls = chip.enable_falls_ns(0.01)
-    chip.bench.drive_pin(ESTOP_PIN, 0)
+    chip.drive(ESTOP_PIN, 0)
     assert [0 < fall - begin_ns <= 500 * US for fall in falls] == [True]
     assert chip.run("state()") == [PINS, 1 << ESTOP_PIN, 0]
 
@@ -184,8 +145,8 @@ def test_an_open_estop_is_off_within_half_a_millisecond(chip: Chip, after_us: in
 def test_a_glitch_shorter_than_a_turn_does_not_stop(chip: Chip) -> None:
     chip.run("allow()")
     for i in range(30):
-        chip.bench.drive_pin(ESTOP_PIN, 1, (i * 607 + 5) * US)
-        chip.bench.drive_pin(ESTOP_PIN, 0, (i * 607 + 155) * US)
+        chip.drive(ESTOP_PIN, 1, (i * 607 + 5) * 1e-6)
+        chip.drive(ESTOP_PIN, 0, (i * 607 + 155) * 1e-6)
     assert chip.enable_falls_ns(0.02) == []
     assert chip.run("state()") == [0, 0, 1]
 
@@ -197,8 +158,7 @@ def test_a_current_at_its_instant_level_is_off_within_half_a_millisecond(
     chip.run("allow()")
     chip.world.adc[0] = NO_CURRENT + sign * (TRIP_CODES - 1)
     assert chip.enable_falls_ns(0.1) == []
-    chip.bench.settle()
-    begin_ns = chip.bench.now_s * 1e9
+    begin_ns = chip.now_s * 1e9
     chip.world.adc[0] = NO_CURRENT + sign * TRIP_CODES
     falls = chip.enable_falls_ns(0.02)
     chip.world.adc[0] = NO_CURRENT
@@ -218,15 +178,13 @@ def test_without_the_control_tick_it_is_off_when_the_dead_man_ends(chip: Chip) -
 
 def test_a_program_that_drives_on_is_switched_off_at_every_turn(chip: Chip) -> None:
     chip.run("allow()")
-    chip.bench.drive_pin(ESTOP_PIN, None)
-    falls = []
-    chip.bench.on_step.append(lambda seen: falls.append(seen.pins[ENABLE_PIN].falls))
+    chip.drive(ESTOP_PIN, None)
     turns = chip.run("begin = guard.turns\ncause = drive()\nprint(guard.turns - begin)")
-    chip.bench.on_step.pop()
-    chip.bench.drive_pin(ESTOP_PIN, 0)
-    chip.bench.advance(0.01)
+    falls = chip.falls(ENABLE_PIN)
+    chip.drive(ESTOP_PIN, 0)
+    chip.pass_time(0.01)
     assert chip.run("print(cause)") == PINS
-    assert sum(falls) >= turns - 5 > 50
+    assert falls >= turns - 5 > 50
     assert chip.run("state()")[2] == 0
 
 

@@ -6,20 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from micropython_vm import FIRMWARE
+from on_chip import PartChip, modules
 from test_features import worst_inputs
 
-from wrench import image
-from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
+from wrench.deploy import PACKAGE
 
 HERE = Path(__file__).parent
 MODULES = (
@@ -32,39 +27,15 @@ MODULES = (
 RATE_HZ = 3200
 
 
-@dataclass
-class Chip:
-    """A board with the kernels on it, at its REPL."""
-
-    bench: VirtualBench
-    repl: RawRepl
-
-    def run(self, source: str) -> Any:
-        out, err = self.repl.exec_raw(source, timeout=20)
-        assert not err, err.decode()
-        return json.loads(out)
-
-
 @pytest.fixture(scope="module")
-def chip() -> Iterator[Chip]:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    _, content = image.read_uf2(image.find("stock").path)
-    files = {
-        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
-            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
-        )
-        for name in MODULES
-    }
-    with VirtualBench(content) as bench:
-        console = bench.open(CONSOLE)
-        flash(console, Deployment({**files, "/main.py": b""}, 0))
-        repl = RawRepl(console)
-        repl.in_raw_repl = True
-        yield Chip(bench, repl)
+def chip() -> Iterator[PartChip]:
+    with PartChip(modules(*MODULES)) as chip:
+        yield chip
 
 
-def test_assembler_and_viper_and_the_host_s_vm_agree_to_the_bit(chip: Chip, tmp_path: Path) -> None:
+def test_assembler_and_viper_and_the_host_s_vm_agree_to_the_bit(
+    chip: PartChip, tmp_path: Path
+) -> None:
     signs = [
         np.packbits(signal[: len(signal) // 8 * 8] > 0, bitorder="little").tobytes().hex()
         for signal in worst_inputs(RATE_HZ).values()

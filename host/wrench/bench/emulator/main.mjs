@@ -92,6 +92,10 @@ function report() {
 const operations = {
   start,
   step,
+  trace: ({ since_ns: since }) => {
+    const [rows, bytes] = chip.trace?.take(since) ?? [Buffer.alloc(0), Buffer.alloc(0)];
+    return [{}, [['rows', rows], ['bytes', bytes]]];
+  },
   flash: () => [{}, [['flash', Buffer.from(chip.flash.subarray(0, FLASH_SIZE))]]],
 };
 

@@ -77,7 +77,8 @@ class Rig:
     """One board under test. Times are device time in seconds unless their name says otherwise.
 
     Time begins with the first step: until then the machine may be put into any condition in which
-    power is to find it. The link opens when it is first used.
+    power is to find it. The link opens when it is first used. `trace` is as
+    `VirtualBench` takes it.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Rig:
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         seed: int = 1,
+        trace: bool = True,
     ):
         assembly = assemble(
             board,
@@ -97,6 +99,7 @@ class Rig:
             seed=seed,
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
+            trace=trace,
         )
         self._step_s = step_ns / 1e9
         self.board = board

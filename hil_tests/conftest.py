@@ -9,6 +9,8 @@ import pytest
 
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board
+from wrench.hil.observation.wired_board import timeline_of
+from wrench.hil.pytest_report import TIMELINES
 from wrench.hil.rig import BOARD, Rig, content_of
 
 
@@ -28,7 +30,7 @@ class MakeRig(Protocol):
 
 
 @pytest.fixture
-def make_rig() -> Iterator[MakeRig]:
+def make_rig(request: pytest.FixtureRequest) -> Iterator[MakeRig]:
     """A board and a machine as the test wants them, not yet powered up."""
     open_rigs: list[Rig] = []
 
@@ -44,6 +46,7 @@ def make_rig() -> Iterator[MakeRig]:
         flash = content_of(board, image) if content is None else content
         made = Rig(board, flash, condition, step_ns=step_ns, flash_times_ns=flash_times_ns)
         open_rigs.append(made)
+        request.node.stash.setdefault(TIMELINES, []).append(timeline_of(made))
         return made
 
     yield make

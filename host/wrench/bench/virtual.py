@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wrench.bench.emulator import Emulator, StepRequest, StepSeen
-from wrench.bench.emulator.traffic import Transfer
+from wrench.bench.emulator.traffic import Trace
 from wrench.errors import BenchError, PortError
 
 STEP_NS = 5_000_000
@@ -57,7 +57,7 @@ class VirtualBench:
     `flash` is the content of the flash chip (an image and, where there is one, a filesystem).
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
     erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `trace` keeps
-    what crosses the buses and USB, for `traffic`.
+    what pins, buses and USB did, for the method of that name.
     """
 
     def __init__(
@@ -215,10 +215,10 @@ class VirtualBench:
         self.settle()
         return self._emulator.read_flash()
 
-    def traffic(self, since_ns: float = 0.0) -> list[Transfer]:
-        """What has crossed the buses and USB since then, by its beginning, as `Emulator.traffic`
-        keeps it; lets no time pass. Raises BenchError where the emulator is gone."""
-        return self._emulator.traffic(since_ns)
+    def trace(self, since_ns: float = 0.0) -> Trace:
+        """What pins, buses and USB did since then, as far as `Emulator.trace` keeps it; lets no
+        time pass. Raises BenchError where the emulator is gone."""
+        return self._emulator.trace(since_ns)
 
     # -- serial --------------------------------------------------------------------------
     @property

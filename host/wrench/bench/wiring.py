@@ -44,7 +44,8 @@ class WiredMachine:
         self.on_reading: list[Callable[[Reading], None]] = []
         self.driver = driver_of(board.motor)
         self.watched_gpio = list(self.driver.pins)
-        self.watched_gpio += [gpio for gpio in _digital(board) if gpio not in self.driver.pins]
+        if board.led:
+            self.watched_gpio.append(board.led.pin)
         self.devices: list[dict[str, object]] = []
         self._repeated = 1
         self._wire_sensor()
@@ -273,15 +274,6 @@ class WiredMachine:
 
     def _code(self, volts: float) -> int:
         return _clip(volts / self.board.adc.reference_v * _FULL_SCALE)
-
-
-def _digital(board: Board) -> list[int]:
-    """The pins whose levels tell something: all but analog ones and those of the buses."""
-    return [
-        use.gpio
-        for use in board.pins
-        if use.function in ("GPIO", "PWM") and not use.key.endswith(".cs_pin")
-    ]
 
 
 def ina226_registers(volts: float, shunt_v: float) -> bytes:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 from wrench.boards import load_board
 from wrench.hil.acts import KINDS, drawn, perform
 from wrench.hil.audit import audit
 from wrench.hil.invariants import Invariants, Violation
+from wrench.hil.observation.wired_board import timeline_of
+from wrench.hil.observation.write import Written, write
 from wrench.hil.rig import content_of
 from wrench.hil.story import Act, Story
 from wrench.hil.trial import Trial
@@ -24,6 +27,7 @@ from wrench.image import Progress, find_named
 
 ACTS = 60
 """In a story: starting a board and looking it over at the end takes as long as twenty."""
+_WRITTEN_AS = "story"
 
 BOARDS = (
     ("pico-adxl345", "stock"),
@@ -35,32 +39,47 @@ BOARDS = (
 
 @dataclass(frozen=True)
 class Told:
-    """How a story ended: `violation` is None where every rule held; `device_s` is device time."""
+    """How a story ended: `violation` is None where every rule held; `device_s` is device time.
+    `written` are its timeline's files, where they were asked for and there was a violation."""
 
     story: Story
     faults: int
     device_s: float
     violation: Violation | None
+    written: Written | None = None
 
 
-def tell(story: Story) -> Told:
-    """Let a story happen to an emulated board. Deterministic: the same story ends the same."""
+def tell(story: Story, folder: Path | None = None) -> Told:
+    """Let a story happen to an emulated board. Deterministic: the same story ends the same.
+
+    Where it breaks a rule, its timeline is written into the folder. Raises ReportError where that
+    fails.
+    """
     faults = 0
-    violation = None
+    violation = written = None
     trial = Trial(story.board, story.image, story.seed)
+    timeline = timeline_of(trial.rig, calls=False) if folder else None
     try:
         Invariants(trial)
         trial.begin()
         for act in story.acts:
+            if timeline:
+                timeline.note(str(act))
             perform(trial, act)
             faults += KINDS[act.name].fault(act.arguments)
+        if timeline:
+            timeline.note("everything is mended")
         audit(trial)
     except Violation as broken:
         violation = broken
+        if folder and timeline:
+            timeline.fail(str(broken), broken.time_s)
+            title = f"{story.board}, image {story.image}, seed {story.seed}"
+            written = write(timeline.excerpt(), folder, _WRITTEN_AS, title)
     finally:
         device_s = trial.now_s
         trial.bench.close()
-    return Told(story, faults, device_s, violation)
+    return Told(story, faults, device_s, violation, written)
 
 
 def survive(story: Story) -> None:

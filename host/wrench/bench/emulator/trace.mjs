@@ -1,5 +1,5 @@
-// What crossed the board's buses and its USB, each with its device time, as a logic analyser's decoders would tell it.
-// Only the last stretch is kept, and nobody is told of it unless he asks: that is cheap enough to be on in every test.
+// The edges of every pin, and what crossed the board's buses and its USB, each with its device time, as a logic analyser
+// and its decoders would tell it. Only the last stretch is kept, and nobody is told of it unless he asks: that is cheap enough to be on in every test.
 
 export const SPI = 0, I2C = 1, USB = 2, USB_CONTROL = 3;
 export const READING = 1, REFUSED = 2, CUT = 4, UNFINISHED = 8;
@@ -9,6 +9,8 @@ export const BOOT_ROM = 255;            // its USB interface, among the serial f
 const ENTRIES = 1 << 16, BYTES = 1 << 20;
 const KEPT = 1024;                      // bytes of one transfer in each direction; the rest is counted
 const ROW = 36;
+const POWERS = 256;                     // comings and goings of power
+const LEAST_EDGES = 256, MOST_EDGES = 1 << 16;            // of one pin; at first there is room for the least
 const APART_NS = 50e3;                  // bytes to nobody that are further apart are two transfers
 
 // A transfer that is under way on one bus; `out` is what the RP2040 sends.
@@ -51,11 +53,43 @@ class Transfer {
   }
 }
 
+// The last edges of one pin. It is low at first.
+class Edges {
+  constructor() {
+    this.high = false;
+    this.count = 0;
+    this.times = new Float64Array(LEAST_EDGES);
+  }
+  see(high, now) {
+    if (high === this.high) return;
+    this.high = high;
+    if (this.count === this.times.length && this.count < MOST_EDGES) {
+      const times = new Float64Array(2 * this.count);
+      times.set(this.times);
+      this.times = times;
+    }
+    this.times[this.count++ & (this.times.length - 1)] = now;
+  }
+  // Those at `since` or later that are still held, and whether these are all.
+  take(since) {
+    const found = [];
+    let n = this.count - 1;
+    for (; n >= Math.max(0, this.count - this.times.length); n--) {
+      const at = this.times[n & (this.times.length - 1)];
+      if (at < since) return [found.reverse(), true];
+      found.push(at);
+    }
+    return [found.reverse(), n < 0];
+  }
+}
+
 export class Trace {
   // now: () -> device time in ns.
   constructor(now) {
     this.now = now;
     this.transfers = new Map();
+    this.powers = [];                   // [ns, on]
+    this.pins = [];                     // Edges of each GPIO that has had one
     this.count = 0;                     // entries ever made; the ring holds the last ENTRIES of them
     this.at = 0;                        // bytes ever kept; likewise
     this.bytes = new Uint8Array(BYTES);
@@ -69,6 +103,18 @@ export class Trace {
     this.buses = new Uint8Array(ENTRIES);
     this.flags = new Uint8Array(ENTRIES);
   }
+  power(on) {
+    this.powers.push([this.now(), on]);
+    if (this.powers.length > POWERS) this.powers.shift();
+  }
+  level(pin, high, now) {
+    const edges = this.pins[pin];
+    if (edges) edges.see(high, now);
+    else if (high) (this.pins[pin] = new Edges()).see(high, now);
+  }
+  // The chip is reset, which lets go of every pin.
+  release(now) { for (const edges of this.pins) edges?.see(false, now); }
+
   transfer(kind, bus) {
     const key = kind << 8 | bus;
     if (!this.transfers.has(key)) this.transfers.set(key, new Transfer(this, kind, bus));
@@ -94,6 +140,16 @@ export class Trace {
     for (let k = 0; k < inKept; k++) this.bytes[this.at++ % BYTES] = in_[k];
   }
 
+  // [[[pin, level now, number of edges, whether these are all since], ...], their times in ns (f64)]
+  takeEdges(since) {
+    const pins = [], times = [];
+    this.pins.forEach((edges, pin) => {
+      const [found, all] = edges.take(since);
+      pins.push([pin, +edges.high, found.length, all]);
+      times.push(Buffer.from(Float64Array.from(found).buffer));
+    });
+    return [pins, Buffer.concat(times)];
+  }
   // [rows, bytes]: what has ended at `since` or later and is still held, by its end, then what is under way. A row is
   // begin and end in ns (f64), bytes sent and received (u32), of each how many are held (u16), chip (i16), kind, bus,
   // flags (u8), and three bytes of nothing.

@@ -1,10 +1,13 @@
-"""What crossed a board's buses and its USB, as the emulator has kept it (`trace.mjs`)."""
+"""What the pins of a board did, and what crossed its buses and its USB, as the emulator has kept it
+(`trace.mjs`)."""
 
 from __future__ import annotations
 
+import array
 import struct
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Kind = Literal["spi", "i2c", "usb", "usb control"]
 
@@ -45,6 +48,44 @@ class Transfer:
     refused: bool = False
     cut: bool = False
     unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What a pin did: the device times of its edges from `since_ns` on, and its level after the
+    last of them."""
+
+    since_ns: float
+    times_ns: Sequence[float]
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the emulator has kept: transfers by their beginning, and `pins` by GPIO; a pin that is
+    not there was low all the time. `powers` are the times at which power came or went, the last 256
+    of all time. `on`: it keeps any at all."""
+
+    on: bool = False
+    transfers: Sequence[Transfer] = ()
+    pins: dict[int, Edges] = field(default_factory=dict)
+    powers: Sequence[tuple[float, bool]] = ()
+
+
+def trace_of(answer: dict[str, Any], parts: dict[str, bytes], since_ns: float) -> Trace:
+    """What the emulator has answered."""
+    if "rows" not in parts:
+        return Trace()
+    times = array.array("d", parts["times"])
+    found: dict[int, Edges] = {}
+    at = 0
+    for gpio, level, count, whole in answer["pins"]:
+        edges = times[at : at + count]
+        # Of more than are held, nothing is known before the first of them.
+        found[gpio] = Edges(since_ns if whole or not count else edges[0], edges, level)
+        at += count
+    powers = tuple((at_ns, on) for at_ns, on in answer["powers"])
+    return Trace(True, transfers(parts["rows"], parts["bytes"]), found, powers)
 
 
 def transfers(rows: bytes, content: bytes) -> list[Transfer]:

@@ -64,7 +64,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class LineSeen:
-    """A line over the time of an excerpt, step by step."""
+    """A line over the time of an excerpt, step by step; of its beginning nothing may be known."""
 
     line: Line
     stretches: tuple[Stretch, ...]

@@ -82,7 +82,7 @@ def figure(excerpt: Excerpt, title: str = "") -> Figure:
         weight, color = ("bold", style.BLACK) if not number else ("normal", style.RED)
         made.text(0.01, y, text, fontsize=9, fontweight=weight, color=color, parse_math=False)
     bottom, top = (notes_in + 0.42) / height_in, 1.0 - (head_in + 0.22) / height_in
-    left = made.add_axes((0.12, bottom, 0.49, top - bottom))
+    left = made.add_axes((0.13, bottom, 0.48, top - bottom))
     right = made.add_axes((0.625, bottom, 0.365, top - bottom), sharey=left)
     for axes, view in ((left, wide), (right, close)):
         _draw(axes, view, lanes, excerpt, numbered)
@@ -138,7 +138,8 @@ def _close(excerpt: Excerpt, wide: _View) -> _View:
     ]
     before_ns = about_ns - causes[-1] if causes else _CLOSE_NS
     before_ns = max(1.25 * before_ns, 0.05 * _CLOSE_NS)
-    return _View(about_ns - before_ns, about_ns + 0.5 * before_ns, _CLOSE_PX)
+    after_ns = min(0.5 * before_ns, max(0.05 * before_ns, excerpt.end_ns - about_ns))
+    return _View(about_ns - before_ns, about_ns + after_ns, _CLOSE_PX)
 
 
 def _lanes(excerpt: Excerpt, wide: _View) -> list[tuple[str, _Draw]]:
@@ -148,11 +149,13 @@ def _lanes(excerpt: Excerpt, wide: _View) -> list[tuple[str, _Draw]]:
         label = f"{seen.line.name}  GP{seen.line.gpio}"
         lanes.append((label, _digital(seen)))
         if seen.line.pwm:
-            lanes.append((f"{seen.line.name} duty, 0 to 100 %", _duty(seen)))
+            lanes.append((f"{seen.line.name} duty, 0–100 %", _duty(seen)))
     lanes.append(("power, reset", _power(excerpt)))
     if any(wide.shows(from_ns, until_ns) for _, from_ns, until_ns in excerpt.flash_writes):
         lanes.append(("flash writes", _flash(excerpt)))
-    lanes += [(f"board says: {name}", _states(told)) for name, told in excerpt.states.items()]
+    lanes += [
+        (f"board says: {name}", _states(told, excerpt)) for name, told in excerpt.states.items()
+    ]
     lanes += [
         (lane.name, _transfers(lane))
         for lane in excerpt.lanes
@@ -343,10 +346,14 @@ def _flash(excerpt: Excerpt) -> _Draw:
     return draw
 
 
-def _states(told: Sequence[tuple[float, str]]) -> _Draw:
+def _states(told: Sequence[tuple[float, str]], excerpt: Excerpt) -> _Draw:
+    """Each until the board tells another, or can tell nothing."""
+    ends = [at_ns for at_ns, on in excerpt.powered if not on] + [at for at, _ in excerpt.resets]
+
     def draw(axes: Axes, view: _View, foot: float) -> None:
-        ends = [at_ns for at_ns, _ in told[1:]] + [view.end_ns]
-        for (from_ns, text), until_ns in zip(told, ends, strict=True):
+        nexts = [at_ns for at_ns, _ in told[1:]] + [excerpt.end_ns]
+        for (from_ns, text), next_ns in zip(told, nexts, strict=True):
+            until_ns = min([next_ns, *(at_ns for at_ns in ends if at_ns > from_ns)])
             if view.shows(from_ns, until_ns):
                 _box(axes, view, (from_ns, until_ns), foot, text)
 

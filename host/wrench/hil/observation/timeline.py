@@ -8,12 +8,15 @@ write(timeline.excerpt(), folder, "it-failed")
 
 from __future__ import annotations
 
+import inspect
+import itertools
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wrench.bench.emulator import StepSeen
-from wrench.bench.emulator.traffic import BOOT_ROM, Transfer
+from wrench.bench.emulator.traffic import BOOT_ROM, Edges, Trace, Transfer
 from wrench.bench.virtual import VirtualBench
 from wrench.errors import BenchError
 from wrench.hil.observation.excerpt import Excerpt, Lane, Line, LineSeen, Note, Stretch, Told
@@ -31,7 +34,8 @@ from when the board began anew, in ns."""
 class Timeline:
     """What a bench's board did in its last `kept_s` of device time.
 
-    `lines` are the pins to show, each of which the bench has to watch. `chips` names what is on the
+    `lines` are the pins to show. Those that the bench does not watch are known where it has been
+    made with `trace`, and so are the buses and USB. `chips` names what is on the
     buses, by "spi" or "i2c", the bus's number, and the device's index or address; `serial` names
     the USB functions in order. `explain` reads the board's own protocol.
     """
@@ -96,11 +100,19 @@ class Timeline:
     def _note_calls(self, of: object, name: str, what: str) -> None:
         method = getattr(of, name)
 
+        names = list(inspect.signature(method).parameters)
+
         def noted(*args: Any, **kwargs: Any) -> Any:
-            after_ns = kwargs.get("after_ns", 0.0)
-            given = [_shown(one) for one in args]
-            given += [f"{key}={_shown(one)}" for key, one in kwargs.items() if key != "after_ns"]
-            self.note(" ".join([what, *given]), after_ns)
+            given = dict(zip(names, args, strict=False)) | kwargs
+            # `at_...` says that the delay is not from now.
+            later = any(value for key, value in given.items() if key.startswith("at_"))
+            after_ns = 0.0 if later else given.pop("after_ns", 0.0)
+            by_place = names[: len(args)]
+            shown = [
+                _shown(value) if key in by_place else f"{key}={_shown(value)}"
+                for key, value in given.items()
+            ]
+            self.note(" ".join([what, *shown]), after_ns)
             return method(*args, **kwargs)
 
         setattr(of, name, noted)
@@ -123,23 +135,20 @@ class Timeline:
         begin_ns = steps[0][0]
         missing: list[str] = []
         try:
-            traffic = self._bench.traffic(begin_ns)
+            trace = self._bench.trace(begin_ns)
+            if not trace.on:
+                missing.append("buses, USB and other pins: the bench was made without `trace`")
         except BenchError as error:
-            traffic = []
-            missing.append(f"what crossed buses and USB: {error}")
-        traffic = [one for one in traffic if one.begin_ns < end_ns]
+            trace = Trace()
+            missing.append(f"buses, USB and other pins: {error}")
+        traffic = [one for one in trace.transfers if one.begin_ns < end_ns]
         told = Told()
         if self._explain and traffic:
             told = self._explain([one for one in traffic if one.kind == "usb"], self._began_ns)
         seen_lines = [
-            LineSeen(line, tuple(_stretch(begin, seen, line.gpio) for begin, seen in steps))
+            LineSeen(line, tuple(_stretches(steps, line.gpio, _edges(trace, line.gpio))))
             for line in self._lines
-            if line.gpio in steps[0][1].pins
-        ]
-        missing += [
-            f"{line.name}: the bench does not watch GP{line.gpio}"
-            for line in self._lines
-            if line.gpio not in steps[0][1].pins
+            if trace.on or line.gpio in steps[0][1].pins
         ]
         notes = [it for it in self._notes if max(it.last_ns, it.time_ns) >= begin_ns]
         said = [*told.notes, *_ports(traffic)]
@@ -148,7 +157,7 @@ class Timeline:
             begin_ns=begin_ns,
             end_ns=end_ns,
             lines=tuple(seen_lines),
-            powered=_powered(steps),
+            powered=_powered(steps, trace.powers),
             resets=tuple(reset for _, seen in steps for reset in seen.resets),
             flash_writes=tuple(write for _, seen in steps for write in seen.flash_writes),
             lanes=self._lanes(traffic),
@@ -201,7 +210,38 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _stretch(begin_ns: float, seen: StepSeen, gpio: int) -> Stretch:
+def _edges(trace: Trace, gpio: int) -> Edges | None:
+    """Of a pin; None where nothing was kept."""
+    return trace.pins.get(gpio, Edges(0.0, (), 0)) if trace.on else None
+
+
+def _stretches(
+    steps: Sequence[tuple[float, StepSeen]], gpio: int, kept: Edges | None
+) -> Iterator[Stretch]:
+    """Step by step; a step of which nothing is known is left out."""
+    for begin_ns, seen in steps:
+        if kept is not None and begin_ns >= kept.since_ns:
+            yield _kept(begin_ns, seen, gpio, kept)
+        elif gpio in seen.pins:
+            yield _watched(begin_ns, seen, gpio)
+
+
+def _kept(begin_ns: float, seen: StepSeen, gpio: int, kept: Edges) -> Stretch:
+    """What an edge at the very end of a step did is of the next."""
+    times_ns = kept.times_ns
+    first, past = bisect_left(times_ns, begin_ns), bisect_left(times_ns, seen.now_ns)
+    inside = times_ns[first:past]
+    before, after = (kept.level ^ (len(times_ns) - at & 1) for at in (first, past))
+    if gpio in seen.pins:
+        high = seen.pins[gpio].high
+    else:
+        bounds = [begin_ns, *inside, seen.now_ns]
+        spans = [until - since for since, until in itertools.pairwise(bounds)]
+        high = sum(spans[1 - before :: 2]) / max(1.0, seen.now_ns - begin_ns)
+    return Stretch(begin_ns, seen.now_ns, before, after, high, len(inside), inside)
+
+
+def _watched(begin_ns: float, seen: StepSeen, gpio: int) -> Stretch:
     pin = seen.pins[gpio]
     edges = pin.rises + pin.falls
     return Stretch(
@@ -215,8 +255,16 @@ def _stretch(begin_ns: float, seen: StepSeen, gpio: int) -> Stretch:
     )
 
 
-def _powered(steps: Sequence[tuple[float, StepSeen]]) -> tuple[tuple[float, bool], ...]:
-    """A step tells the state at its end: of a power cut within, the exact instant is not told."""
+def _powered(
+    steps: Sequence[tuple[float, StepSeen]], powers: Sequence[tuple[float, bool]]
+) -> tuple[tuple[float, bool], ...]:
+    """The state at the beginning, and every change of it. Where nothing was kept, a step tells the
+    state at its end: of a power cut within, the exact instant is not known then."""
+    begin_ns, end_ns = steps[0][0], steps[-1][1].now_ns
+    if powers:
+        earlier = [on for at_ns, on in powers if at_ns <= begin_ns]
+        first = earlier[-1] if earlier else not powers[0][1]
+        return (begin_ns, first), *((at, on) for at, on in powers if begin_ns < at < end_ns)
     changes: list[tuple[float, bool]] = []
     for begin_ns, seen in steps:
         if not changes:

@@ -67,7 +67,7 @@ def timeline_of(rig: Rig, *, calls: bool = True) -> Timeline:
     board = rig.board
     timeline = Timeline(
         rig.bench,
-        lines_of(board, rig.machine.watched_gpio),
+        lines_of(board),
         name=board.name,
         chips=_chips(rig.machine.devices),
         serial=("console", "link"),
@@ -85,15 +85,15 @@ def timeline_of(rig: Rig, *, calls: bool = True) -> Timeline:
     return timeline
 
 
-def lines_of(board: Board, watched: Sequence[int]) -> list[Line]:
-    """The watched pins of a board file, named by their keys: the motor's first, then as the file
-    has them."""
+def lines_of(board: Board) -> list[Line]:
+    """The digital pins of a board file but those of its buses, named by their keys: the motor's
+    first."""
     enable = board.motor.enable_pin
     focus = board.motor.pwm_pin if enable is None else enable
     lines = [
         Line(_name(use.key), use.gpio, pwm=use.function == "PWM", watched=use.gpio == focus)
         for use in board.pins
-        if use.gpio in watched
+        if use.function in ("GPIO", "PWM") and not use.key.endswith(".cs_pin")
     ]
     motors = {use.gpio for use in board.pins if use.key.startswith("motor.")}
     order = [focus, *sorted(motors)]

@@ -64,7 +64,10 @@ def _duty(seen: LineSeen) -> str:
     if not changes:
         return "not seen"
     text = ", then ".join(f"{duty:.1f} % from {time(at_ns)}" for at_ns, duty in changes[-_EDGES:])
-    return f"{text}; {seen.stretches[-1].high:.1%} in the end"
+    ended = [at_ns for at_ns, _ in seen.changes()][1:]
+    if ended and ended[-1] < seen.stretches[-1].begin_ns:
+        return f"{text}; last edge at {time(ended[-1])}"
+    return f"{text}; {100.0 * seen.stretches[-1].high:.1f} % in the end"
 
 
 def _edges(seen: LineSeen) -> str:

@@ -53,7 +53,7 @@ class Stretch:
         """Its edges, and the level after each; None where it is not known from there on."""
         level = self.before
         unknown = self.unknown_ns
-        known = self.edges_ns if unknown is None else self.edges_ns[:-1]
+        known = self.edges_ns if unknown is None else self.edges_ns[:-2]
         for at_ns in known:
             level = 1 - level
             yield at_ns, level

@@ -14,6 +14,7 @@ from wrench.boards import Board, load_board
 from wrench.errors import WrenchError
 from wrench.hil.content import BOARD, content_of
 from wrench.hil.pytest_plugin import fail_unsaid, skip_without
+from wrench.hil.pytest_report import TIMELINES
 from wrench.hil.real_rig import RealRig, opened
 from wrench.hil.rig import Rig
 from wrench.hil.rig_file import RigFile, load_rig
@@ -103,6 +104,7 @@ def make_rig(
         )
         made.append(rig)
         skip_without(rig.able, node)
+        node.stash.setdefault(TIMELINES, []).append(rig.timeline())
         asked: dict[str, Any] = {
             "other boards": board is not None,
             "machine": condition != "healthy",

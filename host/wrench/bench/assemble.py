@@ -61,6 +61,7 @@ def assemble(
     step_ns: int = STEP_NS,
     flash_times_ns: dict[str, int] | None = None,
     clock: ChipClock = NOMINAL,
+    trace: bool = False,
 ) -> Assembly:
     """Start an emulated board with its machine around it.
 
@@ -70,7 +71,7 @@ def assemble(
         seed: of all randomness in the machine and its sensors.
         replay: a recording to feel instead of the machine's own vibration.
         replay_rate_hz: its sampling rate, where the file does not tell.
-        flash_times_ns, clock: as `VirtualBench` takes them.
+        flash_times_ns, clock, trace: as `VirtualBench` takes them.
 
     Raises:
         BenchError: an unknown scenario, no such recording, or the emulator does not start.
@@ -89,6 +90,7 @@ def assemble(
         step_ns=step_ns,
         flash_times_ns=flash_times_ns,
         clock=clock,
+        trace=trace,
     )
     notes = [chosen.compression] if chosen.compression else []
     return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))

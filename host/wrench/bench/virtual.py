@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wrench.bench.emulator import NOMINAL, ChipClock, Emulator, StepRequest, StepSeen
+from wrench.bench.emulator.traffic import Trace
 from wrench.errors import BenchError, PortError
 
 STEP_NS = 5_000_000
@@ -57,6 +58,7 @@ class VirtualBench:
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
     erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `clock` is the
     chip's crystal and what its timer begins at; everything else, `now_s` too, keeps true time.
+    `trace` keeps what pins, buses and USB did, for the method of that name.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class VirtualBench:
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         clock: ChipClock = NOMINAL,
+        trace: bool = False,
     ) -> None:
         self.surroundings = surroundings
         self.clock = clock
@@ -79,6 +82,7 @@ class VirtualBench:
             xip_miss_cycles=xip_miss_cycles,
             flash_times_ns=flash_times_ns,
             clock=clock,
+            trace=trace,
         )
         self._submitted_ns = 0
         self._inflight = 0
@@ -107,6 +111,15 @@ class VirtualBench:
     def now_s(self) -> float:
         """Device time up to which the bench has been computed, in seconds."""
         return self.seen.now_ns / 1e9 if self.seen else 0.0
+
+    @property
+    def next_ns(self) -> float:
+        """Device time at which the next step begins, and with it what is done to the board now; to
+        within the time of an instruction while a step is under way."""
+        late_ns = 0.0
+        if self.seen:
+            late_ns = self.seen.now_ns - (self._submitted_ns - self._inflight * self._step_ns)
+        return self._submitted_ns + late_ns
 
     def advance(self, duration_s: float) -> None:
         """Run for this much device time, rounded up to whole steps."""
@@ -218,6 +231,11 @@ class VirtualBench:
         """What the chip's SRAM holds there now; the chip does not notice."""
         self.settle()
         return self._emulator.read_memory(address, size)
+
+    def trace(self, since_ns: float = 0.0) -> Trace:
+        """What pins, buses and USB did since then, as far as `Emulator.trace` keeps it; lets no
+        time pass. Raises BenchError where the emulator is gone."""
+        return self._emulator.trace(since_ns)
 
     # -- serial --------------------------------------------------------------------------
     @property

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 from wrench.bench.emulator import ChipClock
@@ -19,12 +20,14 @@ from wrench.hil.acts import KINDS, drawn, perform
 from wrench.hil.audit import audit
 from wrench.hil.content import content_of
 from wrench.hil.invariants import Invariants, Violation
+from wrench.hil.observation.write import Written, write
 from wrench.hil.story import Act, Story
 from wrench.hil.trial import Trial
 from wrench.image import Progress, find_named
 
 ACTS = 60
 """In a story: starting a board and looking it over at the end takes as long as twenty."""
+_WRITTEN_AS = "story"
 
 BOARDS = (
     ("pico-adxl345", "stock"),
@@ -39,32 +42,47 @@ CLOCKS_PPM = (0.0, 0.0, 0.0, 0.0, -100.0, 100.0, -20_000.0, 20_000.0)
 
 @dataclass(frozen=True)
 class Told:
-    """How a story ended: `violation` is None where every rule held; `device_s` is device time."""
+    """How a story ended: `violation` is None where every rule held; `device_s` is device time.
+    `written` are its timeline's files, where they were asked for and there was a violation."""
 
     story: Story
     faults: int
     device_s: float
     violation: Violation | None
+    written: Written | None = None
 
 
-def tell(story: Story) -> Told:
-    """Let a story happen to an emulated board. Deterministic: the same story ends the same."""
+def tell(story: Story, folder: Path | None = None) -> Told:
+    """Let a story happen to an emulated board. Deterministic: the same story ends the same.
+
+    Where it breaks a rule, its timeline is written into the folder. Raises ReportError where that
+    fails.
+    """
     faults = 0
-    violation = None
+    violation = written = None
     trial = Trial(story.board, story.image, story.seed, ChipClock(story.clock_ppm))
+    timeline = trial.rig.timeline(calls=False) if folder else None
     try:
         Invariants(trial)
         trial.begin()
         for act in story.acts:
+            if timeline:
+                timeline.note(str(act))
             perform(trial, act)
             faults += KINDS[act.name].fault(act.arguments)
+        if timeline:
+            timeline.note("everything is mended")
         audit(trial)
     except Violation as broken:
         violation = broken
+        if folder and timeline:
+            timeline.fail(str(broken), broken.time_s)
+            title = f"{story.board}, image {story.image}, seed {story.seed}"
+            written = write(timeline.excerpt(), folder, _WRITTEN_AS, title)
     finally:
         device_s = trial.now_s
         trial.bench.close()
-    return Told(story, faults, device_s, violation)
+    return Told(story, faults, device_s, violation, written)
 
 
 def survive(story: Story) -> None:

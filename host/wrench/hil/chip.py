@@ -173,6 +173,7 @@ class Chip:
         step_ns: int = STEP_NS,
         xip_miss_cycles: int = 0,
         flash_times_ns: dict[str, int] | None = None,
+        trace: bool = False,
     ) -> None:
         content = installed(image, files or {}) if flash is None else flash
         self.wiring = wiring or Wiring(watched)
@@ -182,6 +183,7 @@ class Chip:
             step_ns=step_ns,
             xip_miss_cycles=xip_miss_cycles,
             flash_times_ns=flash_times_ns,
+            trace=trace,
         )
         self._repl = Repl(self.bench)
         self._pins: dict[int, _Stretch] = {}

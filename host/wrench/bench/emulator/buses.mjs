@@ -4,18 +4,23 @@
 // An I2C device offers   started(read), written(byte) -> acknowledged, read() -> byte
 // Both have `faults` (see devices/faults.mjs), which act here, on the wires.
 
+import { I2C, NOBODY, READING, SPI } from './trace.mjs';
+
 const SPO_SPH = 3 << 6;             // SSPCR0: clock polarity and phase
 
 export class SpiBus {
-  constructor(rp2040, pins, index) {
+  // trace: a Trace, or null.
+  constructor(rp2040, pins, index, trace = null) {
     this.spi = rp2040.spi[index];
     this.pins = pins;
     this.devices = [];
+    const transfer = this.transfer = trace?.transfer(SPI, index) ?? null;
     let answer = 0xff;
     const done = rp2040.clock.createAlarm(() => this.spi.completeTransmit(answer));
     this.spi.onTransmit = (byte) => {
       answer = 0xff;                                    // MISO floats high when nobody drives it
       for (const d of this.devices) if (d.active) answer &= this.exchange(d.device, byte);
+      transfer?.exchanged(byte, answer);
       done.schedule(this.spi.dataBits * 1e9 / this.spi.clockFrequency);
     };
   }
@@ -28,14 +33,21 @@ export class SpiBus {
   // Mode 0 to 3 as in datasheets: polarity × 2 + phase.
   get mode() { const bits = (this.spi.control0 & SPO_SPH) >> 6; return ((bits & 1) << 1) | (bits >> 1); }
   get hz() { return this.spi.clockFrequency; }
-  attach(device, csPin) {
-    const entry = { device, active: false };
+  // index: what the trace calls the device.
+  attach(device, csPin, index = NOBODY) {
+    const entry = { device, active: false }, { transfer } = this;
     this.devices.push(entry);
     const see = () => {
       const active = this.pins.level(csPin) === 0;
       if (active === entry.active) return;
       entry.active = active;
-      if (active) device.selected(); else device.deselected();
+      if (active) {
+        transfer?.begin(index);
+        device.selected();
+      } else {
+        if (transfer?.chip === index) transfer.end();
+        device.deselected();
+      }
     };
     this.pins.gpio[csPin].addListener(see);
     see();
@@ -54,12 +66,19 @@ class OnWires {
   read() { return this.device.faults.corrupt(this.device.read()); }
 }
 
+const NO_NUMBER = 255;              // a bus on pins alone
+
 // MicroPython's I2C bit-bangs writes of no bytes on the pins (`scan`) and leaves the rest to the peripheral, so a device
 // answers on both. Without pins, or without a peripheral, it answers on the other alone.
 export class I2cBus {
-  constructor(rp2040, pins, index, sdaPin = null, sclPin = null) {
+  constructor(rp2040, pins, index, sdaPin = null, sclPin = null, trace = null) {
     this.devices = new Map();
-    if (index !== null) rp2040.i2c[index].devices = this.devices;
+    this.transfer = trace?.transfer(I2C, index ?? NO_NUMBER) ?? null;
+    this.trace = trace;
+    if (index !== null) {
+      rp2040.i2c[index].devices = this.devices;
+      rp2040.i2c[index].traced = this.transfer;
+    }
     if (sdaPin === null || sclPin === null) return;
     this.pins = pins;
     this.sda = sdaPin;
@@ -79,7 +98,13 @@ export class I2cBus {
     const sda = this.pins.level(this.sda) & (p.pull ? 0 : 1), wasScl = p.scl, wasSda = p.sda;
     p.scl = scl; p.sda = sda;
     if (scl && wasScl && sda !== wasSda) {
-      if (sda) { p.state = 'idle'; p.device = null; } else { p.state = 'address'; p.bits = 0; p.byte = 0; }
+      if (sda) {
+        p.state = 'idle'; p.device = null;
+        this.transfer?.end();
+      } else {
+        p.state = 'address'; p.bits = 0; p.byte = 0;
+        if (this.trace) p.since = this.trace.now();
+      }
     } else if (scl && !wasScl) {
       this.rising(sda);
     } else if (!scl && wasScl) {
@@ -99,13 +124,15 @@ export class I2cBus {
         if (p.bits < 8) return;
         p.device = this.devices.get(p.byte >> 1) ?? null;
         p.reading = (p.byte & 1) === 1;
-        if (!p.device?.started(p.reading)) { p.state = 'idle'; return; }
+        this.transfer?.begin(p.byte >> 1, p.reading ? READING : 0, p.since);
+        if (!p.device?.started(p.reading)) { p.state = 'idle'; this.transfer?.refused(); return; }
         p.state = 'ack';
         this.pull(true);
         return;
       case 'write':
         if (p.bits < 8) return;
-        if (!p.device.written(p.byte)) { p.state = 'idle'; return; }
+        this.transfer?.write(p.byte);
+        if (!p.device.written(p.byte)) { p.state = 'idle'; this.transfer?.refused(); return; }
         p.state = 'ack';
         this.pull(true);
         return;
@@ -125,6 +152,7 @@ export class I2cBus {
   load() {
     const p = this.pin;
     p.byte = p.device.read();
+    this.transfer?.read(p.byte);
     p.bits = 0;
     p.state = 'read';
     this.pull(!(p.byte & 0x80));

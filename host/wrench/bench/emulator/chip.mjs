@@ -11,6 +11,7 @@ import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
 import { installPeripherals } from './peripherals.mjs';
 import { Pins } from './pins.mjs';
 import { Processor } from './processor.mjs';
+import { Trace } from './trace.mjs';
 import { UsbHost } from './usb_host.mjs';
 
 const SSI = 0x18000, IO_QSPI = 0x40018, WATCHDOG = 0x40058;
@@ -19,7 +20,7 @@ const DEVICES = { adxl345: Adxl345, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: 
 export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,
   //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library', button_held,
-  //           clock_ppm, timer_start_us}
+  //           clock_ppm, timer_start_us, trace}
   constructor(options) {
     this.options = options;
     const { bootrom, core, xip_miss_cycles: missCycles } = options;
@@ -27,6 +28,7 @@ export class Chip {
     this.flash = this.processor.flash;
     this.flash.set(options.flash.subarray(0, FLASH_SIZE));
     this.adcInputs = new AdcInputs();
+    this.trace = options.trace ? new Trace(() => this.now) : null;
     this.deviceFaults = new Map();
     this.outside = new Map();
     this.usbWanted = [];
@@ -53,6 +55,7 @@ export class Chip {
 
   powerUp() {
     if (this.powered) return;
+    this.trace?.power(true);
     this.powered = true;
     this.devices = this.options.devices.map((d, i) => new DEVICES[d.kind](d, i));
     this.boot(0, null);
@@ -65,6 +68,7 @@ export class Chip {
     this.ssi.powerLost();
     this.leave();
     this.powered = false;
+    this.trace?.power(false);
     this.mcu = null;
   }
   // Power goes `ns` from now, in the middle of whatever the chip does then.
@@ -82,6 +86,7 @@ export class Chip {
     this.boot(0, null);
   }
   leave() {
+    this.trace?.cut();
     this.past += this.clock.nanos;
     this.heldMeters = this.pins.meters;
     this.pins.release(this.past);
@@ -111,7 +116,7 @@ export class Chip {
       clock.stopAt = 0;
     };
 
-    this.pins = new Pins(mcu, this.past, this.options.watched);
+    this.pins = new Pins(mcu, this.past, this.options.watched, this.trace);
     if (this.heldMeters) {
       for (const [pin, meter] of this.heldMeters) this.pins.meters.set(pin, meter);
     }
@@ -120,7 +125,7 @@ export class Chip {
     this.cutAlarm = this.clock.createAlarm(() => { this.powerGoes = true; clock.stopAt = 0; });
     if (this.powerOffAt < Infinity) this.powerOffIn(this.powerOffAt - this.now);
 
-    this.usb = new UsbHost(mcu, { packetNs: this.options.usb_packet_ns });
+    this.usb = new UsbHost(mcu, { packetNs: this.options.usb_packet_ns, trace: this.trace });
     this.usb.plugged = this.usbPlugged;
     this.usb.wanted = this.usbWanted;
     this.usb.onData = (index, bytes) => this.serial.push([index, bytes]);
@@ -142,11 +147,11 @@ export class Chip {
     this.options.devices.forEach((d, i) => {
       const device = this.devices[i];
       if (d.bus === 'spi') {
-        if (!spi.has(d.spi)) spi.set(d.spi, new SpiBus(this.mcu, this.pins, d.spi));
-        spi.get(d.spi).attach(device, d.cs);
+        if (!spi.has(d.spi)) spi.set(d.spi, new SpiBus(this.mcu, this.pins, d.spi, this.trace));
+        spi.get(d.spi).attach(device, d.cs, i);
       } else {
         const key = d.i2c ?? `${d.sda}/${d.scl}`;
-        if (!i2c.has(key)) i2c.set(key, new I2cBus(this.mcu, this.pins, d.i2c ?? null, d.sda, d.scl));
+        if (!i2c.has(key)) i2c.set(key, new I2cBus(this.mcu, this.pins, d.i2c ?? null, d.sda, d.scl, this.trace));
         i2c.get(key).attach(device, d.address);
       }
       device.attach(this);

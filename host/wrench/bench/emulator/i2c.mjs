@@ -8,6 +8,7 @@
 
 import { BasePeripheral } from 'rp2040js';
 import { Fifo } from './fifo.mjs';
+import { CUT, READING } from './trace.mjs';
 
 const CON = 0x00, TAR = 0x04, SAR = 0x08, DATA_CMD = 0x10, SS_HCNT = 0x14, SS_LCNT = 0x18, FS_HCNT = 0x1c, FS_LCNT = 0x20,
   INTR_STAT = 0x2c, INTR_MASK = 0x30, RAW_INTR_STAT = 0x34, RX_TL = 0x38, TX_TL = 0x3c, CLR_INTR = 0x40,
@@ -42,6 +43,7 @@ export class DwI2c extends BasePeripheral {
     this.dreq = dreq;
     this.devices = new Map();           // address: {started(read) -> acknowledged, written(byte) -> acknowledged, read(), stopped()}
     this.alarm = rp2040.clock.createAlarm(() => { const then = this.then; this.then = null; then(); });
+    this.traced = null;                 // the trace's transfer of this bus, where there is one
     this.then = null;
     this.txFifo = new Fifo(DEPTH);
     this.rxFifo = new Fifo(DEPTH);
@@ -56,6 +58,7 @@ export class DwI2c extends BasePeripheral {
     this.abortSource = 0;
     this.flushed = false;               // after an abort, until IC_CLR_TX_ABRT is read
     this.state = IDLE;
+    this.traced?.end(CUT);
     this.shifting = false;              // a popped command's byte is on the bus
     this.reading = false;
     this.firstByte = false;
@@ -98,12 +101,13 @@ export class DwI2c extends BasePeripheral {
   address(read) {
     this.raw |= START_DET | ACTIVITY;
     this.reading = read;
+    this.traced?.begin(this.registers.get(TAR) & 0x7f, read ? READING : 0);
     this.firstByte = true;
     this.update();
     this.after(BYTE_BITS, () => {
       const target = this.devices.get(this.registers.get(TAR) & 0x7f);
       this.target = target && target.started(read) !== false ? target : null;
-      if (!this.target) this.abort(ABRT_7B_ADDR_NOACK);
+      if (!this.target) this.refused(ABRT_7B_ADDR_NOACK);
       else if (this.enable & EN_ABORT || !(this.enable & EN_ENABLE) || this.txFifo.empty) this.stop();
       else this.transfer();
     });
@@ -114,8 +118,12 @@ export class DwI2c extends BasePeripheral {
     this.update();
     this.after(BYTE_BITS, () => {
       this.shifting = false;
-      if (command & CMD_READ) this.receive(this.target.read());
-      else if (!this.target.written(command & 0xff)) { this.abort(ABRT_TXDATA_NOACK); return; }
+      if (command & CMD_READ) {
+        this.receive(this.target.read());
+      } else {
+        this.traced?.write(command & 0xff);
+        if (!this.target.written(command & 0xff)) { this.refused(ABRT_TXDATA_NOACK); return; }
+      }
       this.firstByte = false;
       if (command & CMD_STOP || this.enable & EN_ABORT) { this.stop(); return; }
       this.state = HELD;
@@ -124,6 +132,7 @@ export class DwI2c extends BasePeripheral {
     });
   }
   receive(byte) {
+    this.traced?.read(byte);
     if (this.flushed || !(this.enable & EN_ENABLE)) return;
     if (this.rxFifo.full) this.raw |= RX_OVER;
     else this.rxFifo.push(byte | (this.firstByte ? FIRST_DATA_BYTE : 0));
@@ -134,6 +143,7 @@ export class DwI2c extends BasePeripheral {
       this.state = IDLE;
       this.target?.stopped?.();
       this.target = null;
+      this.traced?.end();
       this.raw |= STOP_DET;
       if (this.enable & EN_ABORT) {
         this.enable &= ~EN_ABORT;
@@ -142,6 +152,10 @@ export class DwI2c extends BasePeripheral {
       this.update();
       this.go();
     });
+  }
+  refused(source) {
+    this.traced?.refused();
+    this.abort(source);
   }
   // IC_RAW_INTR_STAT.TX_ABRT: an abort empties both FIFOs and holds them empty; the transfer ends with a STOP.
   abort(source) {

@@ -96,6 +96,11 @@ const operations = {
   start,
   step,
   memory: ({ at, size }) => [{}, [['memory', Buffer.from(chip.processor.memory.sram8.subarray(at - SRAM_BASE, at - SRAM_BASE + size))]]],
+  trace: ({ since_ns: since }) => {
+    if (!chip.trace) return { pins: [] };
+    const [rows, bytes] = chip.trace.take(since), [pins, times] = chip.trace.takeEdges(since);
+    return [{ pins, powers: chip.trace.powers }, [['rows', rows], ['bytes', bytes], ['times', times]]];
+  },
   flash: () => [{}, [['flash', Buffer.from(chip.flash.subarray(0, FLASH_SIZE))]]],
 };
 

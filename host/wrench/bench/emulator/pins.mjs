@@ -8,7 +8,9 @@ const PADS_BANK0 = 0x4001c, FIRST_PAD = 0x4, LAST_PAD = 0x78;
 const EDGES_KEPT = 64;
 
 export class Pins {
-  constructor(rp2040, timeOffset, watched) {
+  // trace: a Trace, or null.
+  constructor(rp2040, timeOffset, watched, trace = null) {
+    this.trace = trace;
     this.gpio = rp2040.gpio;
     this.clock = rp2040.clock;
     this.timeOffset = timeOffset;
@@ -46,11 +48,16 @@ export class Pins {
   update(pin) {
     const gpio = this.gpio[pin], high = this.level(pin) === 1;
     if (high !== gpio.rawInputValue) gpio.setInputValue(high);
-    this.meters.get(pin)?.see(high, this.timeOffset + this.clock.nanos);
+    const now = this.timeOffset + this.clock.nanos;
+    this.meters.get(pin)?.see(high, now);
+    this.trace?.level(pin, high, now);
   }
 
   // A reset lets go of every pin: outputs become inputs with a pull-down.
-  release(now) { for (const meter of this.meters.values()) meter.see(false, now); }
+  release(now) {
+    for (const meter of this.meters.values()) meter.see(false, now);
+    this.trace?.release(now);
+  }
 }
 
 // What a logic analyser on one pin would have counted since it was last read.

@@ -5,6 +5,7 @@
 // bus of a pulled cable.
 
 import { BootPipe, bootEndpoints } from './boot_pipe.mjs';
+import { BOOT_ROM, REFUSED, USB, USB_CONTROL } from './trace.mjs';
 
 const SOF_RD = 0x48, BUFF_CPU_SHOULD_HANDLE = 0x5c, SIE_CTRL = 0x4c, SIE_STATUS = 0x50, INTE = 0x90, PULLUP_EN = 1 << 16;
 const SUSPENDED = 1 << 4, DEV_SOF = 1 << 17;
@@ -23,11 +24,14 @@ const IDLE_NS = 3e6;             // section 7.1.7.6: a bus idle for 3 ms is susp
 const CONTROL_TIMEOUT_NS = 5e9;   // section 9.2.6.1: so long a host may wait, and Linux does
 const ENUMERATION_TRIES = 4;      // as Linux (PORT_INIT_TRIES), with a bus reset before each
 const OUT_PACKET_NS = 50e3, STATUS_NS = 20e3;
+const NOTHING = new Uint8Array(0);
 const REQUEST_GAP_NS = 100e3;     // the status stage must have reached the device before the next setup packet does
 
 export class UsbHost {
   // packetNs: bus time of one 64-byte bulk packet; 19 fit in a 1 ms frame at best (USB 2.0 table 5-9).
-  constructor(rp2040, { packetNs = 60e3 } = {}) {
+  // trace: a Trace, or null.
+  constructor(rp2040, { packetNs = 60e3, trace = null } = {}) {
+    this.trace = trace;
     this.usb = rp2040.usbCtrl;
     this.rp2040 = rp2040;
     this.clock = rp2040.clock;
@@ -168,8 +172,10 @@ export class UsbHost {
     r.stage = r.length === 0 ? 'status' : r.type & 0x80 ? 'in' : 'out';
     this.timeoutAlarm.schedule(CONTROL_TIMEOUT_NS);
     this.control0Armed = false;
-    this.usb.sendSetupPacket(Uint8Array.of(r.type, r.request, r.value & 255, r.value >> 8, r.index & 255, r.index >> 8,
-      r.length & 255, r.length >> 8));
+    r.setup = Uint8Array.of(r.type, r.request, r.value & 255, r.value >> 8, r.index & 255, r.index >> 8, r.length & 255,
+      r.length >> 8);
+    r.from = this.trace?.now();
+    this.usb.sendSetupPacket(r.setup);
   }
   controlIn(bytes) {
     const r = this.request;
@@ -203,6 +209,7 @@ export class UsbHost {
   complete(received) {
     const r = this.request;
     this.timeoutAlarm.cancel();
+    if (r) this.trace?.packet(USB_CONTROL, 0, received ?? NOTHING, [...r.setup, ...r.data ?? []], r.from, received ? 0 : REFUSED);
     this.request = null;
     this.resting = true;
     this.gapAlarm.schedule(REQUEST_GAP_NS);
@@ -231,7 +238,12 @@ export class UsbHost {
   }
   configured(functions, boot) {
     this.functions = functions;
-    if (boot) this.pipe = new BootPipe(this, boot, (bytes) => this.onPacket?.(bytes));
+    if (boot) {
+      this.pipe = new BootPipe(this, boot, (bytes) => {
+        this.traceIn(BOOT_ROM, bytes);
+        this.onPacket?.(bytes);
+      });
+    }
     functions.forEach((f, i) => {
       f.armed = 0; f.out = []; f.open = false; f.reading = true;
       this.setWanted(i, this.wanted[i] ?? { open: false, reading: true });
@@ -284,6 +296,7 @@ export class UsbHost {
     if (!f.armed || !f.out.length) return;         // nothing to send: the transfer stays pending, as a NAK would
     const bytes = Uint8Array.from(f.out.splice(0, f.armed));
     f.armed = 0;
+    this.traceOut(this.functions.indexOf(f), bytes, 0);
     this.usb.endpointReadDone(f.outEndpoint, bytes, OUT_PACKET_NS / 1000);
   }
 
@@ -308,6 +321,17 @@ export class UsbHost {
     this.moveIn();
     return true;
   }
+  traceIn(index, bytes) {
+    const { trace } = this;
+    if (trace) trace.packet(USB, index, bytes, NOTHING, trace.now() - this.packetNs);
+  }
+  // `ago` ns before now it began, and it takes OUT_PACKET_NS.
+  traceOut(index, bytes, ago) {
+    const { trace } = this;
+    if (!trace) return;
+    const from = trace.now() - ago;
+    trace.packet(USB, index, NOTHING, bytes, from, 0, from + OUT_PACKET_NS);
+  }
   // One packet at a time crosses the bus; a function nobody reads keeps its packets and holds up no other.
   moveIn() {
     if (this.inFlight) return;
@@ -326,7 +350,10 @@ export class UsbHost {
     view.setUint32(p.offset, view.getUint32(p.offset, true) & ~((BUF_AVAILABLE | BUF_FULL) << p.shift), true);
     if (p.interrupt) this.usb.indicateBufferReady(p.endpoint, false);
     const index = this.functions.findIndex((g) => g.inEndpoint === p.endpoint);
-    if (index >= 0) this.onData?.(index, p.bytes);
+    if (index >= 0) {
+      this.traceIn(index, p.bytes);
+      this.onData?.(index, p.bytes);
+    }
     this.moveIn();
   }
 }

@@ -6,17 +6,19 @@ import contextlib
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from wrench.cli.options import JSON
 from wrench.cli.progress import showing
-from wrench.errors import RuleBrokenError
+from wrench.errors import ReportError, RuleBrokenError
 from wrench.units import counted
 
 if TYPE_CHECKING:
     from wrench.hil.campaign import Told
+    from wrench.hil.story import Story
 
 _TOLD_EVERY_S = 10.0
 
@@ -27,11 +29,20 @@ _TOLD_EVERY_S = 10.0
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Another one, other stories.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Boards at once; default: one a core.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("wrench-hil"),
+    show_default=True,
+    help="Where a picture and a VCD file of a story that breaks a rule go.",
+)
 @JSON
-def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None:
+def campaign(*, faults: int, seed: int, jobs: int | None, folder: Path, as_json: bool) -> None:
     """Random stories of faults and commands on emulated boards, until one breaks a rule.
 
-    A story that breaks one is shrunk to the least that still does, and printed as a test.
+    A story that breaks one is shrunk to the least that still does, printed as a test, and shown in
+    a picture and a VCD file.
     """
     from wrench.hil import campaign as run  # noqa: PLC0415  (has the bench)
 
@@ -41,6 +52,7 @@ def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None
     stories = had = 0
     device_s = 0.0
     broken: Told | None = None
+    shown: list[Path] = []
     with contextlib.closing(run.campaign(seed, faults, jobs)) as telling:
         for told in telling:
             stories, had, device_s = stories + 1, had + told.faults, device_s + told.device_s
@@ -55,7 +67,9 @@ def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None
     if broken:
         click.echo(f"{broken.violation}; looking for the least that does that", err=True)
         broken = run.shrunk(broken, show=lambda it: _progress(len(it.acts)))
-        click.echo(broken.story.as_code("story"))
+        if not as_json:
+            click.echo(broken.story.as_code("story"))
+        shown = _show(broken.story, folder)
     facts = {
         "seed": seed,
         "stories": stories,
@@ -63,6 +77,8 @@ def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None
         "device_s": round(device_s, 1),
         "faults_per_s": round(had / took_s, 2),
         "violation": str(broken.violation) if broken else None,
+        "story": broken.story.as_code("story") if broken else None,
+        "timeline": [str(path) for path in shown],
     }
     click.echo(json.dumps(facts) if as_json else _so_far(stories, had, device_s, took_s))
     if broken:
@@ -70,6 +86,21 @@ def campaign(*, faults: int, seed: int, jobs: int | None, as_json: bool) -> None
             f"a rule does not hold ({broken.violation}); the story above tells how, and belongs "
             "into hil_tests"
         )
+
+
+def _show(story: Story, folder: Path) -> list[Path]:
+    """Once more, into files; that these cannot be written loses nothing of what has been told."""
+    from wrench.hil.campaign import tell  # noqa: PLC0415  (has the bench)
+
+    try:
+        written = tell(story, folder).written
+    except ReportError as error:
+        click.echo(f"warning: {error}", err=True)
+        return []
+    if written is None:
+        return []
+    click.echo(f"what the board did: {written.picture}, {written.vcd}", err=True)
+    return [written.picture, written.vcd]
 
 
 def _progress(acts: int) -> None:

@@ -7,15 +7,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 from vcdvcd import VCDVCD
+from vcdvcd.vcdvcd import Signal
 
 FAILING = """
 import json
 import pytest
 from pathlib import Path
+from typing import cast
 from wrench.hil.content import BOARD, content_of
 from wrench.hil.pytest_report import TIMELINES
 from wrench.hil.virtual_rig import VirtualRig
@@ -56,6 +59,11 @@ def test_is_late(latency):
 """
 
 
+def changes(dump: VCDVCD, name: str) -> list[tuple[int, str]]:
+    """Of a signal: when, and to what."""
+    return cast(Signal, dump[name]).tv
+
+
 def run(folder: Path, *options: str) -> str:
     """What pytest says of the tests in a folder, some of which fail."""
     done = subprocess.run(
@@ -90,16 +98,16 @@ def test_the_dump_has_the_edges_that_the_bench_gave(said: str, reported: Path) -
     dump = VCDVCD(str(path))
     given = json.loads((reported / "seen.json").read_text())
     seen = {int(gpio): edges for gpio, edges in given.items()}
-    enable = [at for at, _ in dump["pins.enable"].tv[1:]]
+    enable = [at for at, _ in changes(dump, "pins.enable")[1:]]
     assert enable == [round(one) for one in seen[15]]
-    assert [level for _, level in dump["pins.enable"].tv] == ["0", "1", "0"]
-    pwm = dump["pins.PWM"].tv
+    assert [level for _, level in changes(dump, "pins.enable")] == ["0", "1", "0"]
+    pwm = changes(dump, "pins.PWM")
     assert {round(one) for one in seen[14]} <= {at for at, _ in pwm}
     assert "x" not in {level for _, level in pwm}, "all edges of so short a run are kept"
     assert len(pwm) > 3 * len(seen[14]), "the bench gives 64 a step"
-    estop = dump["pins.estop"].tv[-1][0]
+    estop = changes(dump, "pins.estop")[-1][0]
     assert 0 < enable[-1] - estop < 1_000_000
-    transfers = [level for _, level in dump["buses.SPI0_adxl345"].tv]
+    transfers = [level for _, level in changes(dump, "buses.SPI0_adxl345")]
     assert transfers.count("1") > 1_000
 
 
@@ -111,7 +119,9 @@ def test_the_terminal_and_junit_name_the_files(said: str, reported: Path) -> Non
     assert "press estop" in said
     assert f"hil report: {reported / 'report' / 'index.html'}" in said
     cases = {
-        case.get("name"): [(one.get("name"), one.get("value")) for one in case.iter("property")]
+        case.get("name"): [
+            (str(one.get("name")), str(one.get("value"))) for one in case.iter("property")
+        ]
         for case in ElementTree.parse(reported / "junit.xml").iter("testcase")
     }
     told = dict(cases["test_stops[a/b]"])

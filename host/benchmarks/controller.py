@@ -10,7 +10,8 @@ from importlib import resources
 from figure import SEEDS, Figure, worst
 
 from wrench.bench.virtual import CONSOLE
-from wrench.hil.rig import BOARD, Rig, content_with
+from wrench.hil.content import BOARD, content_with
+from wrench.hil.virtual_rig import VirtualRig
 
 # With steps that are no whole number of the chip's control ticks (5 ms), nor of its guard's turns
 # (0.2 ms), what happens 19 steps later comes a third of either later in its course.
@@ -36,9 +37,9 @@ _CLOSING = {"begin_window": 4, "take_turn": 4, "close_axis": 5, "close_moments":
 _CLASS_LINE = "class Features:\n"
 
 
-def _running(content: bytes, seed: int = 1) -> Rig:
+def _running(content: bytes, seed: int = 1) -> VirtualRig:
     """A drill that runs at the derate cap, at the seed's phase of the control tick."""
-    rig = Rig(BOARD, content, seed=seed, step_ns=_STEP_NS)
+    rig = VirtualRig(BOARD, content, seed=seed, step_ns=_STEP_NS)
     rig.run(1000)
     rig.pass_time(_STEADY_S - rig.bench.now_s)
     rig.pass_time(_STEPS_BETWEEN_PHASES * SEEDS.index(seed) * _STEP_NS / 1e9)
@@ -62,7 +63,7 @@ def _telling(values: str) -> tuple[str, str, str]:
     return "loop.py", _TICKS_LINE, _TICKS_LINE + more
 
 
-def _told(rig: Rig, seconds: float) -> list[list[int]]:
+def _told(rig: VirtualRig, seconds: float) -> list[list[int]]:
     """What the loop has printed in that time."""
     console = rig.bench.open(CONSOLE)
     rig.pass_time(2.0)
@@ -74,7 +75,7 @@ def _told(rig: Rig, seconds: float) -> list[list[int]]:
 
 def stopping(content: bytes) -> Iterator[Figure]:
     """From each cause to the fall of the enable pin."""
-    stories: list[tuple[str, str, Callable[[Rig], object]]] = [
+    stories: list[tuple[str, str, Callable[[VirtualRig], object]]] = [
         ("e-stop to off", "<= 1", lambda rig: rig.machine.press_estop()),
         ("current pin to off", "<= 1", lambda rig: rig.machine.offset_current(20.0)),
         ("jam to off", "<= 50", lambda rig: rig.plant.jam()),
@@ -86,7 +87,7 @@ def stopping(content: bytes) -> Iterator[Figure]:
 
 
 def _stop(
-    content: bytes, name: str, target: str, cause: Callable[[Rig], object], seed: int
+    content: bytes, name: str, target: str, cause: Callable[[VirtualRig], object], seed: int
 ) -> Iterator[Figure]:
     rig = _running(content, seed)
     with rig.bench:
@@ -95,7 +96,7 @@ def _stop(
         yield Figure(name, 1e3 * seconds, "ms of device time", target)
 
 
-def _fall_silent(rig: Rig) -> None:
+def _fall_silent(rig: VirtualRig) -> None:
     rig.link.owns_run = False
 
 
@@ -125,7 +126,7 @@ def hang() -> Iterator[Figure]:
     yield from worst(partial(_stop, content, "firmware hung to off", "<= 300", _stream))
 
 
-def _stream(rig: Rig) -> None:
+def _stream(rig: VirtualRig) -> None:
     rig.link.port.write(rig.stream_command())
 
 

@@ -18,7 +18,7 @@ from served_bench import Up, operating_bench, wrench
 
 import wrench as package
 from wrench import readout
-from wrench.board import Board
+from wrench.board import Board, Waveform
 from wrench.errors import RefusedError, RunEndedError
 from wrench_firmware import wire
 
@@ -80,12 +80,13 @@ def test_a_board_is_told_the_time_once(attached: Board) -> None:
 
 
 def test_the_waveform_comes_in_g_with_a_time_for_each_sample(attached: Board) -> None:
-    for _ in range(4):
+    def some() -> list[Waveform]:
         with contextlib.closing(attached.waveform()) as blocks:
-            taken = [next(blocks) for _ in range(300)]
-        # At rest the board may erase a sector of its log, and hears nothing meanwhile.
-        if not any(block.broken for block in taken):
-            break
+            return [next(blocks) for _ in range(300)]
+
+    # At rest the board may erase a sector of its log, and hears nothing meanwhile.
+    tries = (some() for _ in range(4))
+    taken = next(blocks for blocks in tries if not any(block.broken for block in blocks))
     times = np.concatenate([block.time_us for block in taken])
     assert all(np.diff(times) > 0)
     assert [block.first for block in taken[1:]] == [

@@ -12,6 +12,7 @@ import pytest
 
 from wrench.bench.emulator import StepRequest, StepSeen
 from wrench.bench.emulator.traffic import Trace
+from wrench.bench.virtual import CONSOLE
 from wrench.hil.chip import Chip, Wiring
 
 SDA, SCL = 2, 3

@@ -18,8 +18,9 @@ from typing import TypeVar
 
 from wrench.hil import fuzz_chip, fuzz_host
 from wrench.hil.campaign import BOARDS, prepare
+from wrench.hil.content import BOARD, content_of
 from wrench.hil.fuzz_chip import DURING, Batch, Stint
-from wrench.hil.rig import BOARD, Rig, content_of
+from wrench.hil.virtual_rig import VirtualRig
 from wrench.link import encode
 
 __all__ = ["against_chip", "against_host", "captured", "prepare", "shrunk", "stint_of"]
@@ -103,7 +104,7 @@ def shrunk(
 def captured() -> list[bytes]:
     """Bodies of the frames that an emulated board sends in a few seconds: at rest and in a run,
     with its waveform, its log, its settings and its levels."""
-    rig = Rig(BOARD, content_of(BOARD))
+    rig = VirtualRig(BOARD, content_of(BOARD))
     heard = bytearray()
     try:
         rig.ready()

@@ -1,5 +1,5 @@
-"""The timeline of an assembled board: its board file's pins and chips by their names, what is done to its
-machine, and what the board and its host say to each other."""
+"""The timeline of an assembled board: its board file's pins and chips by their names, what is done
+to its machine, and what the board and its host say to each other."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ _BENCH = (
 def timeline_of(
     board: Board, bench: VirtualBench, machine: WiredMachine, *, calls: bool = True
 ) -> Timeline:
-    """The timeline of an assembled board from now on. `calls`: whatever is done to its machine and bench is noted;
-    else only what is told to `Timeline.note`."""
+    """The timeline of an assembled board from now on. `calls`: whatever is done to its machine and
+    bench is noted; else only what is told to `Timeline.note`."""
     timeline = Timeline(
         bench,
         lines_of(board),

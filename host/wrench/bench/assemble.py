@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wrench import image as images
-from wrench.bench.emulator import FLASH_BASE, FLASH_BYTES
+from wrench.bench.emulator import DEFAULT_EMULATOR, FLASH_BASE, FLASH_BYTES
 from wrench.bench.plant import (
     MPU6050,
     MPU9250,
@@ -58,6 +58,7 @@ def assemble(
     xip_miss_cycles: int = 0,
     step_ns: int = STEP_NS,
     flash_times_ns: dict[str, int] | None = None,
+    emulator: str = DEFAULT_EMULATOR,
 ) -> Assembly:
     """Start an emulated board with its machine around it.
 
@@ -67,7 +68,7 @@ def assemble(
         seed: of all randomness in the machine and its sensors.
         replay: a recording to feel instead of the machine's own vibration.
         replay_rate_hz: its sampling rate, where the file does not tell.
-        flash_times_ns: as `VirtualBench` takes it.
+        flash_times_ns, emulator: as `VirtualBench` takes them.
 
     Raises:
         BenchError: an unknown scenario, no such recording, or the emulator does not start.
@@ -85,6 +86,7 @@ def assemble(
         xip_miss_cycles=xip_miss_cycles,
         step_ns=step_ns,
         flash_times_ns=flash_times_ns,
+        emulator=emulator,
     )
     notes = [chosen.compression] if chosen.compression else []
     return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from wrench.bench.emulator import Emulator, StepRequest, StepSeen
+from wrench.bench.emulator import DEFAULT_EMULATOR, Emulator, StepRequest, StepSeen
 from wrench.errors import BenchError, PortError
 
 STEP_NS = 5_000_000
@@ -55,7 +55,8 @@ class VirtualBench:
 
     `flash` is the content of the flash chip (an image and, where there is one, a filesystem).
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
-    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given).
+    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `emulator` is one
+    of `EMULATORS`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class VirtualBench:
         xip_miss_cycles: int = 0,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        emulator: str = DEFAULT_EMULATOR,
     ) -> None:
         self.surroundings = surroundings
         self._step_ns = step_ns
@@ -75,6 +77,7 @@ class VirtualBench:
             devices=surroundings.devices if surroundings else [],
             xip_miss_cycles=xip_miss_cycles,
             flash_times_ns=flash_times_ns,
+            emulator=emulator,
         )
         self._submitted_ns = 0
         self._inflight = 0

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from wrench.bench.assemble import assemble, bare_flash, flashed
-from wrench.bench.emulator import StepSeen
+from wrench.bench.emulator import DEFAULT_EMULATOR, StepSeen
 from wrench.bench.plant import Reading
 from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, VirtualBench
 from wrench.blackbox import Event
@@ -89,6 +89,7 @@ class Rig:
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         seed: int = 1,
+        emulator: str = DEFAULT_EMULATOR,
     ):
         assembly = assemble(
             board,
@@ -97,6 +98,7 @@ class Rig:
             seed=seed,
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
+            emulator=emulator,
         )
         self._step_s = step_ns / 1e9
         self.board = board

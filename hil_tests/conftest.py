@@ -7,9 +7,19 @@ from typing import Protocol
 
 import pytest
 
+from wrench.bench.emulator import DEFAULT_EMULATOR, EMULATORS
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board
 from wrench.hil.rig import BOARD, Rig, content_of
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--emulator",
+        choices=EMULATORS,
+        default=DEFAULT_EMULATOR,
+        help="the chip's emulator; rp2040py, the second opinion, is for `-m smoke`",
+    )
 
 
 class MakeRig(Protocol):
@@ -24,12 +34,14 @@ class MakeRig(Protocol):
         content: bytes | None = None,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        emulator: str | None = None,
     ) -> Rig: ...
 
 
 @pytest.fixture
-def make_rig() -> Iterator[MakeRig]:
+def make_rig(pytestconfig: pytest.Config) -> Iterator[MakeRig]:
     """A board and a machine as the test wants them, not yet powered up."""
+    asked = str(pytestconfig.getoption("--emulator"))
     open_rigs: list[Rig] = []
 
     def make(
@@ -40,9 +52,17 @@ def make_rig() -> Iterator[MakeRig]:
         content: bytes | None = None,
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
+        emulator: str | None = None,
     ) -> Rig:
         flash = content_of(board, image) if content is None else content
-        made = Rig(board, flash, condition, step_ns=step_ns, flash_times_ns=flash_times_ns)
+        made = Rig(
+            board,
+            flash,
+            condition,
+            step_ns=step_ns,
+            flash_times_ns=flash_times_ns,
+            emulator=emulator or asked,
+        )
         open_rigs.append(made)
         return made
 

@@ -10,6 +10,7 @@ RATED_RPM = BOARD.motor.rated_speed_rpm
 CAP_RPM = BOARD.motor.derate_cap * RATED_RPM
 
 
+@pytest.mark.smoke
 def test_at_boot_the_driver_is_never_enabled(rig):
     rig.ready()
     rig.pass_time(0.5)
@@ -17,6 +18,7 @@ def test_at_boot_the_driver_is_never_enabled(rig):
     assert rig.mode == "idle"
 
 
+@pytest.mark.smoke
 def test_the_derate_cap_holds_at_the_shaft_whatever_is_asked_and_however_light_the_load(rig):
     rig.plant.set_load(0.0)
     rig.run(1000)
@@ -68,6 +70,7 @@ def test_no_run_begins_on_a_supply_that_is_too_low(rig):
     assert rig.duty_at_pin > 0.0
 
 
+@pytest.mark.smoke
 def test_stop_stops_and_the_next_run_has_to_wait(rig):
     rig.run(300)
     rig.link.stop()
@@ -99,6 +102,7 @@ def test_a_trip_latches_until_its_cause_is_gone_and_it_is_reset(rig):
     assert rig.duty_at_pin == 0.0
 
 
+@pytest.mark.smoke
 def test_operator_goes_away(rig):
     rig.run(300)
     rig.link.owns_run = False
@@ -141,6 +145,7 @@ def test_cable_is_pulled_and_put_back(rig):
     assert (rig.mode, rig.fault) == ("tripped", "link lost")
 
 
+@pytest.mark.smoke
 def test_power_is_cut_and_comes_back(rig):
     rig.run(300)
     rig.bench.cut_power()

@@ -298,7 +298,14 @@ CASES = (
 )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+SMOKE = ("sensor's plug pulled",)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=[pytest.mark.smoke] if c.name in SMOKE else []) for c in CASES],
+    ids=lambda case: case.name,
+)
 def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_rig):
     rig = make_rig(case.board)
     rig.run_alone(case.ceiling)
@@ -323,6 +330,7 @@ def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_
     assert rig.highest_duty == 0.0
 
 
+@pytest.mark.smoke
 def test_the_estop_stops_within_a_millisecond_at_any_phase_of_the_control_tick(rig):
     """Pressed, or a broken wire, which is the same at the pin."""
     rig.run_alone(200)

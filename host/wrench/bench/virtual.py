@@ -55,8 +55,8 @@ class VirtualBench:
 
     `flash` is the content of the flash chip (an image and, where there is one, a filesystem).
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
-    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `emulator` is one
-    of `EMULATORS`.
+    erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `emulator` is
+    one of `emulator.EMULATORS`.
     """
 
     def __init__(

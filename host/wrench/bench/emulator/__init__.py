@@ -151,6 +151,8 @@ class Emulator:
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
         button_held: bool = False,
     ) -> None:
+        if emulator not in EMULATORS:
+            raise BenchError(f"no such emulator: {emulator}; there are {' and '.join(EMULATORS)}")
         self._pending: deque[str] = deque()
         self._process = subprocess.Popen(
             second_command() if emulator == "rp2040py" else node_command(),

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 _DEVID, _OFSX, _BW_RATE, _POWER_CTL, _INT_ENABLE, _INT_MAP = 0x00, 0x1E, 0x2C, 0x2D, 0x2E, 0x2F
 _INT_SOURCE, _DATA_FORMAT, _DATAX0, _DATAZ1 = 0x30, 0x31, 0x32, 0x37
 _FIFO_CTL, _FIFO_STATUS = 0x38, 0x39
-_READ_ONLY = frozenset([*range(0x1D), 0x2B, _INT_SOURCE, *range(_DATAX0, _DATAZ1 + 1), _FIFO_STATUS])
+_DATA = range(_DATAX0, _DATAZ1 + 1)
+_READ_ONLY = frozenset([*range(0x1D), 0x2B, _INT_SOURCE, *_DATA, _FIFO_STATUS])
 _MEASURE, _FULL_RES, _INT_INVERT, _SELF_TEST = 0x08, 0x08, 0x20, 0x80
 _DATA_READY, _WATERMARK, _OVERRUN = 0x80, 0x02, 0x01
 _IDENTITY = 0xE5
@@ -120,8 +121,9 @@ class Adxl345:
     def _sample(self) -> None:
         assert self._board is not None
         assert self._next_ns is not None
-        self._next_ns += self._period_ns / self._faults["clock"]
-        self._tick.schedule(self._next_ns - self._board.now)
+        next_ns = self._next_ns + self._period_ns / self._faults["clock"]
+        self._tick.schedule(next_ns - self._board.now)
+        self._next_ns = next_ns
         if not self._signal:
             self.counts["starved"] += 1
             return
@@ -158,14 +160,14 @@ class Adxl345:
         wide = form & 3
         limit = 512 << wide
         counts: list[int] = []
-        for axis, value in enumerate(felt):
+        for axis, acceleration in enumerate(felt):
             offset = registers[_OFSX + axis]
-            value += (offset - 256 if offset & 0x80 else offset) * 4  # 15.6 mg a bit  # noqa: PLW2901
+            value = acceleration + 4 * (offset - 256 if offset & 0x80 else offset)  # 15.6 mg a bit
             if form & _SELF_TEST:
-                value += _SELF_TEST_COUNTS[axis]  # noqa: PLW2901
-            value = max(-limit, min(limit - 1, value))  # noqa: PLW2901
+                value += _SELF_TEST_COUNTS[axis]
+            value = max(-limit, min(limit - 1, value))
             if not form & _FULL_RES:
-                value >>= wide  # noqa: PLW2901
+                value >>= wide
             # "Data formatting of upper data rates": at 3,200 and 1,600 Hz the lowest bit is 0.
             counts.append(value & ~1 if registers[_BW_RATE] & 15 >= _RATE_3200 - 1 else value)
         return counts[0], counts[1], counts[2]
@@ -244,7 +246,7 @@ class Adxl345:
             return _IDENTITY if identity is None else identity
         if address == _FIFO_STATUS:
             return len(self._fifo)
-        if _DATAX0 <= address <= _DATAZ1:
+        if address in _DATA:
             if not self._touched:
                 self._touched = True
                 if self._moves_ns is not None:

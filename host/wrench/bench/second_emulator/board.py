@@ -129,7 +129,7 @@ class Board:
         )
         self._flash.on_write = self._flash_busy
         watchdog: Any = mcu.watchdog
-        watchdog._reason, watchdog.scratch_data = reason, list(scratch)  # noqa: SLF001
+        watchdog._reason, watchdog.scratch_data = reason, list(scratch)
         watchdog.on_watchdog_trigger = self._watchdog_bites
         mcu.adc.channel_values = self._adc
         self._mcu = mcu
@@ -263,7 +263,7 @@ class Board:
             elif self._reset_asked:
                 self._reset_asked = False
                 watchdog: Any = self._mcu.watchdog
-                reason, scratch = watchdog._reason, list(watchdog.scratch_data)  # noqa: SLF001
+                reason, scratch = watchdog._reason, list(watchdog.scratch_data)
                 self._leave()
                 self.resets.append((self._past_ns, reason))
                 self._boot(reason, scratch)

@@ -66,10 +66,10 @@ class Mcu(RP2040):
 class Silent:
     """rp2040py's log goes nowhere."""
 
-    def debug(self, *_: object) -> None: ...
-    def info(self, *_: object) -> None: ...
-    def warning(self, *_: object) -> None: ...
-    def error(self, *_: object) -> None: ...
+    def debug(self, component_name: str, message: str) -> None: ...
+    def info(self, component_name: str, message: str) -> None: ...
+    def warning(self, component_name: str, message: str) -> None: ...
+    def error(self, component_name: str, message: str) -> None: ...
 
 
 class Resets(RPReset):
@@ -132,9 +132,9 @@ class SpiBus:
 
     def _transmit(self, value: int) -> None:
         spi = self._spi
-        settings = spi._control0  # noqa: SLF001
+        settings = spi._control0
         mode = (settings >> 6 & 1) << 1 | settings >> 7 & 1  # SPO, SPH
-        divider = spi._clock_divisor * (1 + (settings >> 8 & 0xFF))  # noqa: SLF001
+        divider = spi._clock_divisor * (1 + (settings >> 8 & 0xFF))
         hz = peripheral_hz(spi.rp2040) / max(divider, 1)
         self._answer = 0xFF
         for pin, device in self._devices:

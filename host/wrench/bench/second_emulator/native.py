@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +26,6 @@ from types import ModuleType
 from wrench.cache import cache_folder
 
 _PACKAGE = "rp2040py.native"
-_ABOUT_S = 600
 
 
 def built_folder() -> Path | None:
@@ -65,15 +65,14 @@ def _build(compiler: str, headers: Path, sources: list[Path], into: Path) -> boo
     flags = ["-O2", "-shared", "-fPIC", "-fno-strict-aliasing", f"-I{headers}"]
     if sys.platform == "darwin":
         flags += ["-undefined", "dynamic_lookup"]
-    running = [
-        subprocess.Popen(
-            [compiler, *flags, "-o", str(into / f"{source.stem}{suffix}"), str(source)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for source in sources
-    ]
-    return all([one.wait(_ABOUT_S) == 0 for one in running])
+
+    def compiles(source: Path) -> bool:
+        output = str(into / f"{source.stem}{suffix}")
+        command = [compiler, *flags, "-o", output, str(source)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        return all(workers.map(compiles, sources))
 
 
 class _Built(importlib.abc.MetaPathFinder):

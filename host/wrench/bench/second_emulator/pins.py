@@ -1,4 +1,4 @@
-"""The pads as the world outside sees and drives them, and what a logic analyser would note there."""
+"""The pads as the world outside sees and drives them, and what a logic analyser would note."""
 
 from __future__ import annotations
 

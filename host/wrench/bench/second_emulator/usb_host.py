@@ -7,6 +7,7 @@ has ready is what its buffer control registers in DPRAM say then (RP2040 datashe
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,8 +148,7 @@ class Request:
     @property
     def packet(self) -> bytes:
         """Its setup packet."""
-        head = bytes([self.kind, self.request])
-        return head + b"".join(n.to_bytes(2, "little") for n in (self.value, self.index, self.length))
+        return struct.pack("<BBHHH", self.kind, self.request, self.value, self.index, self.length)
 
 
 @dataclass

@@ -16,6 +16,6 @@ from wrench.bench.second_emulator.native import built_folder
 
 
 def second_command() -> list[str]:
-    """The command that starts it; builds what it needs at the first time, half a minute."""
+    """The command that starts it; builds it the first time."""
     built = built_folder()
     return [sys.executable, "-m", __name__, *([str(built)] if built else [])]

@@ -1,9 +1,9 @@
 """rp2040py's compiled modules, built for this very Python.
 
 Its wheels are built for every Python at once (the limited API), which makes each access of the core
-to memory a look-up by name. The C that they carry runs more than three times as fast once it is
-compiled without that limit. Where there is no C compiler, or no headers of Python, the wheel's own
-modules serve.
+to memory a look-up by name. The C that they carry runs three times as fast once it is compiled
+without that limit. Where there is no C compiler, or no headers of Python, the wheel's own modules
+serve.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from types import ModuleType
 from wrench.cache import cache_folder
 
 _PACKAGE = "rp2040py.native"
+# Those that the core runs through, and that import one another's types.
+_MODULES = ("_bit", "_cortex_m0_core", "_rp2040", "_simulation_clock", "_simulator")
 
 
 def built_folder() -> Path | None:
     """Folder with the modules built for this Python, which is kept in the cache; builds them where
-    it is not there (half a minute). None where they cannot be built.
+    it is not there (a quarter of a minute). None where they cannot be built.
     """
     name = f"{version('rp2040py')}-{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
     folder = cache_folder("second-emulator") / name
@@ -38,8 +40,9 @@ def built_folder() -> Path | None:
         return folder
     compiler = shutil.which(os.environ.get("CC", "cc"))
     headers = Path(sysconfig.get_paths()["include"])
-    sources = sorted(_source_folder().glob("_*.c"))
-    if compiler is None or not (headers / "Python.h").is_file() or not sources:
+    sources = [_source_folder() / f"{module}.c" for module in _MODULES]
+    needed = [headers / "Python.h", *sources]
+    if compiler is None or not all(file.is_file() for file in needed):
         return None
     staged = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=folder.parent))
     try:
@@ -62,7 +65,7 @@ def _source_folder() -> Path:
 
 def _build(compiler: str, headers: Path, sources: list[Path], into: Path) -> bool:
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    flags = ["-O2", "-shared", "-fPIC", "-fno-strict-aliasing", f"-I{headers}"]
+    flags = ["-O1", "-shared", "-fPIC", "-fno-strict-aliasing", f"-I{headers}"]
     if sys.platform == "darwin":
         flags += ["-undefined", "dynamic_lookup"]
 

@@ -34,6 +34,7 @@ class MakeRig(Protocol):
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         clock: ChipClock = NOMINAL,
+        emulator: str | None = None,
     ) -> Rig: ...
 
 
@@ -86,6 +87,7 @@ def make_rig(
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         clock: ChipClock = NOMINAL,
+        emulator: str | None = None,
     ) -> Rig:
         if real_rig is not None:
             skip_without(real_rig.able, node)
@@ -101,6 +103,7 @@ def make_rig(
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
             clock=clock,
+            emulator=emulator or str(request.config.getoption("--emulator")),
         )
         made.append(rig)
         skip_without(rig.able, node)
@@ -110,7 +113,10 @@ def make_rig(
             "machine": condition != "healthy",
             "other images": image != "stock",
             "flash content": content is not None,
-            "emulator": step_ns != STEP_NS or flash_times_ns is not None or clock != NOMINAL,
+            "emulator": step_ns != STEP_NS
+            or flash_times_ns is not None
+            or clock != NOMINAL
+            or emulator is not None,
         }
         rig.used.update(name for name, so in asked.items() if so)
         return rig

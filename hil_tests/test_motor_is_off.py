@@ -10,6 +10,7 @@ CAP_RPM = BOARD.motor.derate_cap * RATED_RPM
 
 
 @pytest.mark.needs("motor pins")
+@pytest.mark.smoke
 def test_at_boot_the_driver_is_never_enabled(rig):
     rig.ready()
     rig.pass_time(0.5)
@@ -18,6 +19,7 @@ def test_at_boot_the_driver_is_never_enabled(rig):
 
 
 @pytest.mark.needs("shaft", "load")
+@pytest.mark.smoke
 def test_the_derate_cap_holds_at_the_shaft_whatever_is_asked_and_however_light_the_load(rig):
     rig.machine.set_load(0.0)
     rig.run(1000)
@@ -72,6 +74,7 @@ def test_no_run_begins_on_a_supply_that_is_too_low(rig):
 
 
 @pytest.mark.needs("motor pins")
+@pytest.mark.smoke
 def test_stop_stops_and_the_next_run_has_to_wait(rig):
     rig.run(300)
     rig.link.stop()
@@ -105,6 +108,7 @@ def test_a_trip_latches_until_its_cause_is_gone_and_it_is_reset(rig):
 
 
 @pytest.mark.needs("motor pins")
+@pytest.mark.smoke
 def test_operator_goes_away(rig):
     rig.run(300)
     rig.link.owns_run = False
@@ -151,6 +155,7 @@ def test_cable_is_pulled_and_put_back(rig):
 
 
 @pytest.mark.needs("motor pins", "power")
+@pytest.mark.smoke
 def test_power_is_cut_and_comes_back(rig):
     rig.run(300)
     rig.cut_power()

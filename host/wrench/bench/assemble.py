@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wrench import image as images
+from wrench.bench import DEFAULT_EMULATOR
 from wrench.bench.emulator import FLASH_BASE, FLASH_BYTES, NOMINAL, ChipClock
 from wrench.bench.plant import (
     MPU6050,
@@ -62,6 +63,7 @@ def assemble(
     flash_times_ns: dict[str, int] | None = None,
     clock: ChipClock = NOMINAL,
     trace: bool = False,
+    emulator: str = DEFAULT_EMULATOR,
 ) -> Assembly:
     """Start an emulated board with its machine around it.
 
@@ -71,7 +73,7 @@ def assemble(
         seed: of all randomness in the machine and its sensors.
         replay: a recording to feel instead of the machine's own vibration.
         replay_rate_hz: its sampling rate, where the file does not tell.
-        flash_times_ns, clock, trace: as `VirtualBench` takes them.
+        flash_times_ns, clock, trace, emulator: as `VirtualBench` takes them.
 
     Raises:
         BenchError: an unknown scenario, no such recording, or the emulator does not start.
@@ -91,6 +93,7 @@ def assemble(
         flash_times_ns=flash_times_ns,
         clock=clock,
         trace=trace,
+        emulator=emulator,
     )
     notes = [chosen.compression] if chosen.compression else []
     return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))

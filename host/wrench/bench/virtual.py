@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from wrench.bench import DEFAULT_EMULATOR
 from wrench.bench.emulator import NOMINAL, ChipClock, Emulator, StepRequest, StepSeen
 from wrench.bench.emulator.traffic import Trace
 from wrench.errors import BenchError, PortError
@@ -58,7 +59,8 @@ class VirtualBench:
     `surroundings` may be None for a bare board. `flash_times_ns` says how long the chip takes to
     erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `clock` is the
     chip's crystal and what its timer begins at; everything else, `now_s` too, keeps true time.
-    `trace` keeps what pins, buses and USB did, for the method of that name.
+    `trace` keeps what pins, buses and USB did, for the method of that name. `emulator` is one of
+    `wrench.bench.EMULATORS`.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class VirtualBench:
         flash_times_ns: dict[str, int] | None = None,
         clock: ChipClock = NOMINAL,
         trace: bool = False,
+        emulator: str = DEFAULT_EMULATOR,
     ) -> None:
         self.surroundings = surroundings
         self.clock = clock
@@ -83,6 +86,7 @@ class VirtualBench:
             flash_times_ns=flash_times_ns,
             clock=clock,
             trace=trace,
+            emulator=emulator,
         )
         self._submitted_ns = 0
         self._inflight = 0

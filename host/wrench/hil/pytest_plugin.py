@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from wrench.bench import DEFAULT_EMULATOR, EMULATORS
 from wrench.hil.capabilities import CAPABILITIES, missing
 
 NEEDS = "needs"
@@ -43,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="description of the real rig: what is wired to the board, what cuts its power",
     )
+    group.addoption(
+        "--emulator",
+        choices=EMULATORS,
+        default=DEFAULT_EMULATOR,
+        help="of the virtual bench's chip; rp2040py, the second opinion, is for `-m smoke`",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{NEEDS}(*capabilities): what the test needs of its rig, by the names of "
         "wrench.hil.capabilities; a rig that has it not skips the test",
     )
-    config.addinivalue_line("markers", "smoke: of the suite that takes seconds")
+    config.addinivalue_line(
+        "markers", "smoke: of the suite that takes seconds, and is for a second emulator as well"
+    )
     config.addinivalue_line("markers", "soak: of the suite that takes hours")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from wrench.bench import DEFAULT_EMULATOR
 from wrench.bench.assemble import assemble
 from wrench.bench.emulator import NOMINAL, ChipClock, StepSeen
 from wrench.bench.plant import Drive, Plant, Reading
@@ -36,6 +37,7 @@ class VirtualRig(Rig):
         seed: int = 1,
         clock: ChipClock = NOMINAL,
         trace: bool = True,
+        emulator: str = DEFAULT_EMULATOR,
     ):
         super().__init__(board, able_on_bench(board))
         assembly = assemble(
@@ -47,6 +49,7 @@ class VirtualRig(Rig):
             flash_times_ns=flash_times_ns,
             clock=clock,
             trace=trace,
+            emulator=emulator,
         )
         self._moment_s = step_ns / 1e9
         self._bench = assembly.bench

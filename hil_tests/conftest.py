@@ -11,7 +11,7 @@ import pytest
 from wrench.bench.emulator import NOMINAL, ChipClock
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board, load_board
-from wrench.errors import WrenchError
+from wrench.errors import RigError, WrenchError
 from wrench.hil.content import BOARD, content_of
 from wrench.hil.pytest_plugin import fail_unsaid, skip_without
 from wrench.hil.pytest_report import TIMELINES
@@ -45,7 +45,7 @@ def the_board(pytestconfig: pytest.Config) -> Board:
     try:
         return load_board(name) if name else BOARD
     except WrenchError as error:
-        pytest.exit(str(error), error.exit_code)
+        pytest.exit(str(error), RigError.exit_code)
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +62,12 @@ def real_rig(pytestconfig: pytest.Config) -> Iterator[RealRig | None]:
         described = load_rig(path) if path else RigFile(board=name or BOARD.name)
         rig = opened(described, described.load_board(), pytestconfig.getoption("hil_port"))
     except WrenchError as error:
-        pytest.exit(f"the tests do not start: {error}", error.exit_code)
+        pytest.exit(f"the tests do not start: {error}", RigError.exit_code)
     yield rig
     try:
         rig.close()
     except WrenchError as error:
-        pytest.exit(str(error), error.exit_code)
+        pytest.exit(str(error), RigError.exit_code)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from wrench.hil.content import BOARD, content_with
 from wrench.hil.invariants import Violation
 from wrench.hil.story import act, story
 
+pytestmark = pytest.mark.needs("emulator")
+
 _SHORT = 16
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from wrench.hil import fuzz
 from wrench.hil.fuzz_chip import LEFT, REST, RUN, Batch, made, stint, tell, withstand
 from wrench.link import encode
+
+pytestmark = pytest.mark.needs("emulator")
 
 
 def test_a_board_withstands_hostile_bytes() -> None:

@@ -68,6 +68,7 @@ def test_the_waveform_is_off_again_and_the_run_goes_on(rig: Rig, tmp_path: Path)
     assert rig.duty_at_pin > 0.0
 
 
+@pytest.mark.needs("emulator")
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups")
 def test_a_recording_of_a_real_board_that_is_killed_is_there_to_the_last_second(
     tmp_path: Path,

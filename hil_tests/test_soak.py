@@ -74,6 +74,7 @@ def test_by_a_crystal_that_is_2_percent_fast_the_shaft_turns_2_percent_slower_th
     assert rig.trips() == "e-stop"
 
 
+@pytest.mark.needs("emulator")
 def test_a_soak_finds_a_leak_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     content = firmware(
         "loop.py",

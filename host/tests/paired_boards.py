@@ -5,6 +5,8 @@ What one board's pins do reaches the other's a step later.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from wrench.bench.assemble import Assembly, assemble, bare_flash
 from wrench.bench.emulator import StepSeen
 from wrench.bench.virtual import CONSOLE, LINK, BenchPort, VirtualBench
@@ -16,34 +18,37 @@ STEP_NS = 5_000_000
 """All edges of a PWM of up to 6 kHz within a step are told one by one."""
 
 
-class PairedBoards:
-    """The board under test at `tested`, the helper at `helper`; `wires` maps GPIOs of the first to
-    GPIOs of the second. Give the ports to a rig: reading from either lets time pass for both.
+class Pair:
+    """The board under test on its bench, `watched` pins of which are observed, and the helper;
+    `wires` maps GPIOs of the first to GPIOs of the second. Reading from a port of either lets time
+    pass for both.
     """
 
-    def __init__(self, board: Board, wires: dict[int, int]) -> None:
-        self.tested: Assembly = assemble(board, content_of(board), step_ns=STEP_NS)
-        self._of_tested = self.tested.machine.watched_gpio
+    def __init__(
+        self, tested: VirtualBench, wires: dict[int, int], watched: Collection[int]
+    ) -> None:
+        self.bench = tested
+        self._watched = watched
         self._wires = wires
         self.helper = VirtualBench(bare_flash(find_named("stock")), step_ns=STEP_NS)
         for gpio in wires.values():
             self.helper.drive_pin(gpio, 1)  # the pull-up at the other end
-        self.tested.bench.on_step.append(self._step_helper)
+        tested.on_step.append(self._step_helper)
         self._levels = dict.fromkeys(wires.values(), 1)
 
     @property
     def now_s(self) -> float:
         """Device time of both."""
-        return self.tested.bench.now_s
+        return self.bench.now_s
 
     def pass_time(self, duration_s: float) -> None:
         """Let time pass for both."""
-        self.tested.bench.advance(duration_s)
+        self.bench.advance(duration_s)
 
     def _step_helper(self, seen: StepSeen) -> None:
         begin_ns = seen.now_ns - STEP_NS
         for gpio, at in self._wires.items():
-            if gpio not in self._of_tested:
+            if gpio not in self._watched:
                 continue
             pin = seen.pins[gpio]
             assert pin.rises + pin.falls <= len(pin.edges_ns), "edges are left out"
@@ -58,21 +63,13 @@ class PairedBoards:
         assert helped is not None
         for gpio, at in self._wires.items():
             level = helped.pins[at].level
-            if gpio not in self._of_tested and level != self._levels[at]:
+            if gpio not in self._watched and level != self._levels[at]:
                 self._levels[at] = level
-                self.tested.bench.drive_pin(gpio, 0 if level == 0 else None)
-
-    def open_link(self) -> BenchPort:
-        """Of the board under test."""
-        return self.tested.bench.open(LINK)
+                self.bench.drive_pin(gpio, level)
 
     def open_console(self) -> BenchPort:
         """Of the board under test."""
-        return self.tested.bench.open(CONSOLE)
-
-    def shown(self) -> int:
-        """Ports of the board under test."""
-        return self.tested.bench.serial_functions
+        return self.bench.open(CONSOLE)
 
     def open_helper(self) -> PairedPort:
         """The helper's console."""
@@ -83,13 +80,29 @@ class PairedBoards:
     def close(self) -> None:
         """End both."""
         self.helper.close()
-        self.tested.bench.close()
+        self.bench.close()
+
+
+class PairedBoards(Pair):
+    """A board with Wrench's firmware, on its machine, as the one under test."""
+
+    def __init__(self, board: Board, wires: dict[int, int]) -> None:
+        self.tested: Assembly = assemble(board, content_of(board), step_ns=STEP_NS)
+        super().__init__(self.tested.bench, wires, self.tested.machine.watched_gpio)
+
+    def open_link(self) -> BenchPort:
+        """Of the board under test."""
+        return self.bench.open(LINK)
+
+    def shown(self) -> int:
+        """Ports of the board under test."""
+        return self.bench.serial_functions
 
 
 class PairedPort:
     """A port of the helper, whose reads let time pass for both boards."""
 
-    def __init__(self, boards: PairedBoards, port: BenchPort) -> None:
+    def __init__(self, boards: Pair, port: BenchPort) -> None:
         self._boards = boards
         self._port = port
         self.timeout: float | None = None

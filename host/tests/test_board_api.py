@@ -18,8 +18,9 @@ from served_bench import Up, operating_bench, wrench
 
 import wrench as package
 from wrench import readout
-from wrench.board import Board, Waveform
+from wrench.board import Board
 from wrench.errors import RefusedError, RunEndedError
+from wrench.waveform import Waveform
 from wrench_firmware import wire
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")

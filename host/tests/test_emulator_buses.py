@@ -104,7 +104,7 @@ def test_the_trace_tells_what_crossed_usb(conversation: tuple[str, Trace]) -> No
     packets = [one for one in trace.transfers if one.kind == "usb"]
     assert {one.chip for one in packets} == {CONSOLE}
     sent = b"".join(one.sent for one in packets)
-    assert said.encode() in sent
+    assert said.replace("\n", "\r\n").encode() in sent
     received = b"".join(one.received for one in packets)
     assert (Path(__file__).parent / "i2c_device.py").read_bytes()[-64:] in received
     assert all(one.sent_bytes + one.received_bytes <= 64 for one in packets)

@@ -9,7 +9,7 @@ import pytest
 from on_chip import image_or_skip, modules
 
 from wrench.bench.assemble import assemble, installed
-from wrench.bench.virtual import VirtualBench
+from wrench.bench.virtual import CONSOLE, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import known_boards, load_board
 from wrench.hil.chip import Repl
@@ -30,7 +30,7 @@ class Turning:
     def __init__(self, bench: VirtualBench, machine: WiredMachine, name: str) -> None:
         self.bench = bench
         self.machine = machine
-        self._repl = Repl(bench)
+        self._repl = Repl(lambda: bench.open(CONSOLE))
         self.run(
             f"import time\nfrom machine import mem32\nimport {name.replace('-', '_')} as board\n"
             "from wrench_firmware.motor import make_motor\nmotor = make_motor(board)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wrench.deploy import Deployment
@@ -98,6 +98,15 @@ class FlashReport:
     def changed(self) -> bool:
         """False where the board had everything already."""
         return bool(self.written or self.removed)
+
+
+def plain(files: Mapping[str, bytes | str]) -> Deployment:
+    """Files of any MicroPython program, by their path on the board."""
+    found = {
+        f"/{path.lstrip('/')}": text.encode() if isinstance(text, str) else text
+        for path, text in files.items()
+    }
+    return Deployment({START: b"", **found}, 0)
 
 
 def flash(

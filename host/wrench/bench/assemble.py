@@ -32,8 +32,8 @@ from wrench.boards import Board
 from wrench.cache import cache_folder
 from wrench.deploy import Deployment, deployment
 from wrench.errors import ImageError
-from wrench.flash import START
 from wrench.flash import flash as install
+from wrench.flash import plain
 
 _KEPT = {"flashed": 8, "installed": 24}
 _SAG_AT_FULL_POWER = 0.04
@@ -182,13 +182,7 @@ def installed(image: str, files: Mapping[str, bytes | str]) -> bytes:
     """The flash chip of a board with an image, by its kind or the path of a UF2 file, and these
     files by their path on the board, kept in the cache. Raises as `flashed` does.
     """
-    found = {
-        f"/{path.lstrip('/')}": text.encode() if isinstance(text, str) else text
-        for path, text in files.items()
-    }
-    return _kept(
-        "installed", "chip", images.find_named(image), Deployment({START: b"", **found}, 0)
-    )
+    return _kept("installed", "chip", images.find_named(image), plain(files))
 
 
 def _kept(folder: str, label: str, image: images.Image, wanted: Deployment) -> bytes:

@@ -20,7 +20,7 @@ _COMMANDS = {
     "doctor": ("doctor", "Find what is wrong with computer, cable and board."),
     "export": ("recording", "Write a recording in a format that other programs read."),
     "flash": ("flash", "Install the firmware on a board, start it and verify it."),
-    "hil": ("hil", "Try to break a board: random faults against what must hold."),
+    "hil": ("hil", "Test a board, emulated or real, and try to break it."),
     "image": ("image", "Get or build the MicroPython image."),
     "info": ("recording", "Tell what is in a recording."),
     "limits": ("limits", "Show and set how far the speed may go, and protective levels."),

@@ -4,26 +4,22 @@ least that still fails, and written as a regression test.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from random import Random
 
 from wrench.bench.emulator import ChipClock
-from wrench.boards import load_board
 from wrench.hil.acts import KINDS, drawn, perform
+from wrench.hil.at_once import at_once
 from wrench.hil.audit import audit
-from wrench.hil.content import content_of
 from wrench.hil.invariants import Invariants, Violation
 from wrench.hil.observation.write import Written, write
 from wrench.hil.story import Act, Story
 from wrench.hil.trial import Trial
-from wrench.image import Progress, find_named
 
 ACTS = 60
 """In a story: starting a board and looking it over at the end takes as long as twenty."""
@@ -101,15 +97,6 @@ def made(seed: int, number: int, acts: int = ACTS) -> Story:
     return Story(board, image, machine, happens, chance.choice(CLOCKS_PPM))
 
 
-def prepare(progress: Progress | None = None) -> None:
-    """Have everything that stories need, before many processes look for it at once: images, and
-    flash content of every board. Raises ImageError, BenchError, FlashError."""
-    for image in dict.fromkeys(image for _, image in BOARDS):
-        find_named(image, progress)
-    for board, image in BOARDS:
-        content_of(load_board(board), image)
-
-
 def campaign(
     seed: int, faults: int, jobs: int | None = None, acts: int = ACTS
 ) -> Generator[Told, None, None]:
@@ -117,28 +104,13 @@ def campaign(
 
     Closing the generator ends the stories that are being told.
     """
-    jobs = jobs or os.cpu_count() or 1
-    spawn = multiprocessing.get_context("spawn")
-    had = number = 0
-    with ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts) as pool:
-        waiting: set[Future[Told]] = set()
-        try:
-            while had < faults:
-                while len(waiting) < jobs:
-                    waiting.add(pool.submit(_told, seed, number, acts))
-                    number += 1
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for told in [one.result() for one in done]:
-                    had += told.faults
-                    yield told
-        finally:
-            for child in multiprocessing.active_children():
-                child.terminate()
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the first of them ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    had = 0
+    with closing(at_once(_told, ((seed, number, acts) for number in count()), jobs)) as telling:
+        for told in telling:
+            had += told.faults
+            yield told
+            if had >= faults:
+                return
 
 
 def _told(seed: int, number: int, acts: int) -> Told:

@@ -14,17 +14,26 @@ on any computer.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from wrench.bench.assemble import installed
 from wrench.bench.emulator import PinSeen, StepRequest, StepSeen
 from wrench.bench.virtual import CONSOLE, STEP_NS, BenchPort, VirtualBench
+from wrench.hil.observation.excerpt import Line
+from wrench.hil.observation.timeline import Timeline
 from wrench.raw_repl import RawRepl, TransportError
+from wrench.transport import Port
 
 PINS = range(29)
 """GP0 to GP28, all that a Pico has."""
+
+P = TypeVar("P", bound=Port)
+
+_REFERENCE_V = 3.3
+_MOST_CODE = 4095
+_FIRST_ADC_GPIO = 26
 
 
 class CodeError(Exception):
@@ -59,22 +68,30 @@ class Wiring:
         request.adc |= self.adc
 
 
-class Repl:
-    """The raw REPL of a board on a bench; it is entered, and what runs there is interrupted, when
-    it is first used, and again after the board has been reset or without power."""
+class Repl(Generic[P]):
+    """The raw REPL of a board whose console `open_console` opens; it is entered, and what runs
+    there is interrupted, when it is first used, and again after the board has been reset or without
+    power."""
 
-    def __init__(self, bench: VirtualBench) -> None:
-        self._bench = bench
-        self._port: BenchPort | None = None
+    def __init__(self, open_console: Callable[[], P]) -> None:
+        self._open_console = open_console
+        self._port: P | None = None
         self._raw: RawRepl | None = None
 
     @property
-    def console(self) -> BenchPort:
+    def console(self) -> P:
         """The host's end of the console, open. Raises PortError where the board shows none."""
-        if self._port is None or not self._port.is_open:
-            self._port = self._bench.open(CONSOLE)
+        if self._port is None or not getattr(self._port, "is_open", True):
+            self._port = self._open_console()
             self._raw = None
         return self._port
+
+    def close(self) -> None:
+        """Interrupt what runs there, and let go of the console."""
+        port, self._port, self._raw = self._port, None, None
+        if port is not None:
+            port.write(b"\x03")
+            port.close()
 
     def begin(self, code: str) -> None:
         """Start code, and do not wait for its end; what it prints comes to `console`, with what the
@@ -185,7 +202,7 @@ class Chip:
             flash_times_ns=flash_times_ns,
             trace=trace,
         )
-        self._repl = Repl(self.bench)
+        self._repl = Repl(lambda: self.bench.open(CONSOLE))
         self._pins: dict[int, _Stretch] = {}
         self._until_ns = 0.0
         self._lasted_ns = 0.0  # the stretch, summed as the time for which a pin was high
@@ -235,6 +252,11 @@ class Chip:
         """Drive a pin from outside (0, 1) or let go (None), `after_s` into the next step."""
         self.bench.drive_pin(gpio, level, after_s * 1e9)
 
+    def set_voltage(self, gpio: int, volts: float) -> None:
+        """Put a voltage, 0 to 3.3 V, on a pin of the converter (GP26 to GP29) from now on."""
+        code = round(volts / _REFERENCE_V * _MOST_CODE)
+        self.wiring.adc[gpio - _FIRST_ADC_GPIO] = min(max(code, 0), _MOST_CODE)
+
     def pin(self, gpio: int) -> int:
         """The level of a watched pin now."""
         return self._stretch(gpio).level
@@ -283,6 +305,13 @@ class Chip:
         self._lasted_ns += lasted_ns
         for gpio, pin in seen.pins.items():
             self._pins.setdefault(gpio, _Stretch()).take(pin, lasted_ns)
+
+    def timeline(self) -> Timeline:
+        """What happens to the chip from now on, and what is done to it."""
+        lines = [Line(f"GP{gpio}", gpio) for gpio in self.wiring.watched_gpio]
+        timeline = Timeline(self.bench, lines, name="chip", serial=("console",), busy_alone=True)
+        timeline.note_calls(self, ("drive", "set_voltage", "cycle_power", "execute", "begin"))
+        return timeline
 
     # ------------------------------------------------------------------------------------
     def close(self) -> None:

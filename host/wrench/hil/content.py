@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from wrench.bench.virtual import CONSOLE, VirtualBench
 from wrench.boards import Board, load_board
 from wrench.deploy import deployment
 from wrench.flash import flash
-from wrench.image import find_named
+from wrench.image import Progress, find_named
 
 BOARD = load_board("pico-adxl345")
 """The board of a test that names none."""
@@ -55,6 +55,17 @@ def content_of(board: Board, image: str = "stock") -> bytes:
     if key not in _contents:
         _contents[key] = flashed(board, image)
     return _contents[key]
+
+
+def prepare(wanted: Iterable[tuple[str, str]], progress: Progress | None = None) -> None:
+    """Have the image and the content of each of these, (board, kind of image), in the cache before
+    many processes look for them at once. Raises BoardFileError, ImageError, BenchError, FlashError.
+    """
+    wanted = list(wanted)
+    for image in dict.fromkeys(image for _, image in wanted):
+        find_named(image, progress)
+    for board, image in wanted:
+        content_of(load_board(board), image)
 
 
 def content_with(changed: Mapping[str, str], board: Board = BOARD, image: str = "stock") -> bytes:

@@ -6,32 +6,27 @@ A stint or batch that breaks a rule is shrunk to the fewest frames that still do
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
+from itertools import count
 from random import Random
-from typing import TypeVar
 
 from wrench.hil import fuzz_chip, fuzz_host
-from wrench.hil.campaign import BOARDS, prepare
+from wrench.hil.at_once import at_once
+from wrench.hil.campaign import BOARDS
 from wrench.hil.content import BOARD, content_of
 from wrench.hil.fuzz_chip import DURING, Batch, Stint
 from wrench.hil.virtual_rig import VirtualRig
 from wrench.link import encode
 
-__all__ = ["against_chip", "against_host", "captured", "prepare", "shrunk", "stint_of"]
+__all__ = ["against_chip", "against_host", "captured", "shrunk", "stint_of"]
 
 CHIP_FRAMES = 1000
 """In a batch to a board."""
 HOST_FRAMES = 500
 _HOST_BATCHES = 40
 """Read by a process at a time."""
-
-T = TypeVar("T")
 
 
 # ---- against the chip ----------------------------------------------------------------------------
@@ -48,7 +43,7 @@ def against_chip(
     """Stints, until boards have had so many frames between them; those that fail come too.
     Closing the generator ends those that are under way."""
     had = 0
-    for told in _spread(_tell_chip, ((seed, n) for n in _numbers()), jobs):
+    for told in at_once(_tell_chip, ((seed, n) for n in count()), jobs):
         had += told.seen.frames
         yield told
         if had >= frames:
@@ -138,7 +133,7 @@ def against_host(
     """Batches, until so many frames have been read; those that fail come too."""
     had = 0
     real = tuple(real)
-    for some in _spread(_tell_host, ((seed, n, real) for n in _numbers()), jobs):
+    for some in at_once(_tell_host, ((seed, n, real) for n in count()), jobs):
         for told in some:
             had += told.seen.frames
             yield told
@@ -156,37 +151,3 @@ def host_batch(seed: int, number: int, real: Sequence[bytes]) -> fuzz_host.Told:
     told = fuzz_host.tell(made, measured=fuzz_host.is_measured(number))
     # Of one that ended well, nobody needs the bytes.
     return told if told.violation else replace(told, batch=replace(made, chunks=()))
-
-
-# ---- processes -----------------------------------------------------------------------------------
-def _numbers() -> Generator[int, None, None]:
-    number = 0
-    while True:
-        yield number
-        number += 1
-
-
-def _spread(
-    work: Callable[..., T], arguments: Generator[tuple[object, ...], None, None], jobs: int | None
-) -> Generator[T, None, None]:
-    """What `work` gives for each of these, as it comes, from as many processes as there are
-    cores."""
-    jobs = jobs or os.cpu_count() or 1
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts) as pool:
-        waiting: set[Future[T]] = set()
-        try:
-            while True:
-                while len(waiting) < jobs:
-                    waiting.add(pool.submit(work, *next(arguments)))
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield one.result()
-        finally:
-            for child in multiprocessing.active_children():
-                child.terminate()
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the first of them ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -388,7 +388,7 @@ class Fuzzed(Trial):
             one = self._expected.popleft()
             if (one.kind, one.sequence) == (kind, sequence):
                 break
-            if not self._may_be_lost():
+            if not self._may_be_lost(reply):
                 raise Violation("replies", self.now_s, f"there is no reply to {_named(one)}")
         else:
             raise Violation(
@@ -408,13 +408,13 @@ class Fuzzed(Trial):
             if wrong := self.kept.allowed(one):
                 raise Violation("settings", self.now_s, wrong)
 
-    def _may_be_lost(self) -> bool:
-        """The board had no room for a frame, or one was spoiled on the way, and has not been
-        accounted for."""
+    def _may_be_lost(self, reply: Frame) -> bool:
+        """Before this reply the board had no room for a frame, or one was spoiled on the way, which
+        has not been accounted for."""
         link = self.rig.open_link
-        if link is None or self._status is None:
+        if link is None:
             return False
-        lost = link.decoder.missing_frames + self._status.dropped_frames
+        lost = link.decoder.missing_frames + reply.dropped_frames
         if lost <= self._lost_before:
             return False
         self._lost_before += 1

@@ -1,17 +1,25 @@
 """Hardware-in-the-loop tests with pytest: on which bench they run, and what each needs of it.
 
 pytest loads this wherever Wrench is installed; it knows of boards, benches and capabilities, and
-of no machine. `chip` is a bare board that runs any MicroPython program.
+of no machine. `make_chip` makes a bare board that runs any MicroPython program.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from wrench.bench import DEFAULT_EMULATOR, EMULATORS
-from wrench.hil.capabilities import CAPABILITIES, missing
+from wrench.errors import WrenchError
+from wrench.hil.capabilities import CAPABILITIES, UnableError, missing
+from wrench.hil.pytest_report import TIMELINES
+
+if TYPE_CHECKING:
+    from wrench.hil.chip import Chip
+    from wrench.hil.real_chip import RealChip
 
 NEEDS = "needs"
 
@@ -65,6 +73,56 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: of the suite that takes hours")
 
 
+class MakeChip(Protocol):
+    """Makes a chip with these files on it; the others are `Chip`'s, for an emulated one."""
+
+    def __call__(
+        self, files: Mapping[str, bytes | str] | None = None, image: str = "stock", **others: Any
+    ) -> Chip | RealChip: ...
+
+
+@pytest.fixture
+def make_chip(request: pytest.FixtureRequest) -> Iterator[MakeChip]:
+    """A chip with any MicroPython program on it: an emulated one, or with `--bench serial` the real
+    board, whose files are replaced."""
+    from wrench.hil import real_chip  # noqa: PLC0415  (a run without chips loads no bench)
+    from wrench.hil.chip import Chip  # noqa: PLC0415
+    from wrench.hil.rig_file import RigFile, load_rig  # noqa: PLC0415
+
+    option = request.config.getoption
+    made: list[Chip | RealChip] = []
+
+    def make(
+        files: Mapping[str, bytes | str] | None = None, image: str = "stock", **others: Any
+    ) -> Chip | RealChip:
+        try:
+            if option("bench") == "serial":
+                rig = option("hil_rig")
+                described = load_rig(rig) if rig else RigFile()
+                made.append(real_chip.opened(described, option("hil_port"), files or {}))
+            else:
+                made.append(Chip(image, files, **{"trace": True, **others}))
+        except WrenchError as error:
+            pytest.fail(str(error), pytrace=False)
+        chip = made[-1]
+        if isinstance(chip, Chip):
+            request.node.stash.setdefault(TIMELINES, []).append(chip.timeline())
+        return chip
+
+    yield make
+    for chip in made:
+        chip.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """What a rig turns out not to be able to do skips the test, with that as the reason."""
+    try:
+        yield
+    except UnableError as error:
+        pytest.skip(str(error))
+
+
 def needs(item: pytest.Item) -> frozenset[str]:
     """What a test says that it needs."""
     return frozenset(name for mark in item.iter_markers(NEEDS) for name in mark.args)
@@ -85,9 +143,13 @@ def fail_unsaid(used: set[str], item: pytest.Item) -> None:
         pytest.fail(f"uses more than it says; mark it @pytest.mark.needs({names})", pytrace=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A misspelt capability would skip a test for ever."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A misspelt capability would skip a test for ever; a test that makes emulated boards of its
+    own says nothing about a real one."""
+    real = config.getoption("bench") == "serial"
     for item in items:
+        if real and "emulator" in needs(item):
+            item.add_marker(pytest.mark.skip(f"needs 'emulator' ({CAPABILITIES['emulator']})"))
         try:
             missing(needs(item), ())
         except KeyError as error:

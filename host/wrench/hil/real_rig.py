@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
@@ -12,11 +11,11 @@ from wrench.errors import LinkError, PortError, RefusedError, RigError
 from wrench.hil.helper_board import HelperBoard
 from wrench.hil.machine import Machine, Place
 from wrench.hil.rig import Rig
+from wrench.hil.rig_commands import perform
 from wrench.hil.rig_file import Adjust, RigFile, Switch
 from wrench.link import Frame
 from wrench.transport import BoardConnection, Port, open_port
 
-_COMMAND_S = 30.0
 _HELPER_ERROR_S = 0.0002
 _STARTS_S = 8.0
 _AT_REST_S = 0.2
@@ -209,7 +208,7 @@ class RealRig(Rig):
         except RigError as error:
             commands = self._described.commands
             if commands.power is not None:
-                _perform(commands.power.off)
+                perform(commands.power.off)
                 how = "so its power is cut"
             elif "e-stop" in self.able:
                 self.machine.press_estop()
@@ -308,7 +307,7 @@ class RealRig(Rig):
         self.need(capability)
         assert switch is not None
         at_s = self.now_s
-        _perform(switch.on if on else switch.off)
+        perform(switch.on if on else switch.off)
         return at_s
 
     def cut_power(self) -> None:
@@ -399,7 +398,7 @@ class RealMachine(Machine):
         self._rig.need(capability)
         assert adjust is not None
         at_s = self._rig.now_s
-        _perform([word.replace("{value}", f"{value:g}") for word in adjust.set])
+        perform([word.replace("{value}", f"{value:g}") for word in adjust.set])
         self._unusual.add(capability)
         return at_s
 
@@ -546,23 +545,6 @@ _USUAL: dict[str, Callable[[RealMachine], object]] = {
     "thermistor": lambda machine: machine.mend_thermistor("bearing"),
     "sensor plug": lambda machine: machine.set_sensor_fault(),
 }
-
-
-def _perform(command: list[str]) -> None:
-    """Raises RigError where the program is not there, fails, or takes too long."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_COMMAND_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RigError(f"the rig's command {command[0]!r} did not run: {error}") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise RigError(
-            f"the rig's command {' '.join(command)!r} failed with {done.returncode}"
-            + (f": {said[-1]}" if said else "")
-            + "; mend it, or take it out of the description"
-        )
 
 
 def _told(value: object) -> str:

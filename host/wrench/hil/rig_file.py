@@ -83,8 +83,8 @@ class Commands(_Section):
 class RigFile(_Section):
     """A rig's description."""
 
-    board: str
-    """Name or path of its board file."""
+    board: str = ""
+    """Name or path of its board file; none for a board with another firmware than Wrench's."""
     port: str | None = None
     """As `--port` takes it; None: `--port` says it, or there is one board only."""
     unique_id: str | None = None
@@ -94,6 +94,11 @@ class RigFile(_Section):
 
     def load_board(self) -> Board:
         """Its board file. Raises RigError."""
+        if not self.board:
+            raise RigError(
+                "the rig's description names no board; give it a line such as "
+                'board = "pico-adxl345"'
+            )
         try:
             return load_board(self.board)
         except BoardFileError as error:

@@ -16,17 +16,14 @@ from random import Random
 
 from wrench.bench.emulator import ChipClock
 from wrench.bench.virtual import CONSOLE
-from wrench.boards import load_board
 from wrench.errors import LinkError, PortError
 from wrench.hil.acts import perform
 from wrench.hil.audit import mend
-from wrench.hil.content import content_of
 from wrench.hil.heap import Heap, HeapSeen
 from wrench.hil.invariants import Invariants, Violation
 from wrench.hil.soak_facts import WRAPS_US, Counters, Cycle, Files, broken
 from wrench.hil.story import Act, act
 from wrench.hil.trial import NEVER_S, Trial
-from wrench.image import Progress, find_named
 from wrench.link import Frame, Link
 from wrench.raw_repl import RawRepl, TransportError
 
@@ -94,14 +91,6 @@ def soak(
         yield from soaked.run(hours * 3600.0)
     finally:
         soaked.close()
-
-
-def prepare(board: str, image: str, progress: Progress | None = None) -> None:
-    """Have the image, and the flash content of the board. Raises BoardFileError, ImageError,
-    BenchError, FlashError."""
-    wanted = load_board(board)
-    find_named(image, progress)
-    content_of(wanted, image)
 
 
 class _Soak:

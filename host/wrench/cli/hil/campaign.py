@@ -45,9 +45,10 @@ def campaign(*, faults: int, seed: int, jobs: int | None, folder: Path, as_json:
     a picture and a VCD file.
     """
     from wrench.hil import campaign as run  # noqa: PLC0415  (has the bench)
+    from wrench.hil.content import prepare  # noqa: PLC0415
 
     with showing("hil campaign") as steps:
-        run.prepare(steps)
+        prepare(run.BOARDS, steps)
     began_s = due_s = time.monotonic()
     stories = had = 0
     device_s = 0.0

@@ -43,10 +43,11 @@ def fuzz(*, frames: int, seed: int, jobs: int | None, against: str, as_json: boo
     What breaks one is shrunk to the fewest frames that still do, and printed as a test.
     """
     from wrench.hil import fuzz as run  # noqa: PLC0415  (has the bench)
+    from wrench.hil.content import prepare  # noqa: PLC0415
 
     if against != "host":
         with showing("hil fuzz") as steps:
-            run.prepare(steps)
+            prepare(run.BOARDS, steps)
     facts: dict[str, Any] = {"seed": seed}
     broken: Violation | None = None
     show = None if as_json else lambda text: click.echo(text, err=True)

@@ -47,11 +47,12 @@ def soak(*, hours: float, seed: int, board: str, image: str, as_json: bool) -> N
     Its clock begins shortly before it wraps. What grows, drifts or is lost ends it.
     """
     from wrench.hil import soak as run  # noqa: PLC0415  (has the bench)
+    from wrench.hil.content import prepare  # noqa: PLC0415
     from wrench.hil.invariants import Violation  # noqa: PLC0415
     from wrench.hil.soak_facts import Soaked  # noqa: PLC0415
 
     with showing("hil soak") as steps:
-        run.prepare(board, image, steps)
+        prepare([(board, image)], steps)
     seen = Soaked()
     began_s = due_s = time.monotonic()
     violation: Violation | None = None

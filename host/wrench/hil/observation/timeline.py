@@ -38,6 +38,7 @@ class Timeline:
     made with `trace`, and so are the buses and USB. `chips` names what is on the
     buses, by "spi" or "i2c", the bus's number, and the device's index or address; `serial` names
     the USB functions in order. `explain` reads the board's own protocol.
+    `busy_alone` leaves out pins on which nothing has happened.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Timeline:
         serial: Sequence[str] = (),
         explain: Explain | None = None,
         kept_s: float = KEPT_S,
+        busy_alone: bool = False,
     ) -> None:
         self.name = name
         self._bench = bench
@@ -58,6 +60,7 @@ class Timeline:
         self._serial = tuple(serial)
         self._explain = explain
         self._kept_ns = kept_s * 1e9
+        self._busy_alone = busy_alone
         self._steps: deque[tuple[float, StepSeen]] = deque()
         self._notes: deque[Note] = deque(maxlen=_NOTES_KEPT)
         self._began_ns: list[float] = [0.0]
@@ -150,6 +153,8 @@ class Timeline:
             for line in self._lines
             if trace.on or line.gpio in steps[0][1].pins
         ]
+        if self._busy_alone:
+            seen_lines = [it for it in seen_lines if any(one.edges for one in it.stretches)]
         notes = [it for it in self._notes if max(it.last_ns, it.time_ns) >= begin_ns]
         said = [*told.notes, *_ports(traffic)]
         notes += [it for it in said if begin_ns <= it.time_ns <= end_ns]

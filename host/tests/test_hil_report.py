@@ -162,7 +162,7 @@ def test_without_the_option_the_last_second_is_told_and_nothing_written(tmp_path
         ("enable", ""),
         ("PWM duty", ""),
         ("mode", ""),
-        ("test", "press estop"),
+        ("test", "press estop True"),
         ("board", "TRIP: e-stop"),
     ):
         assert any(it.startswith(start) and it.endswith(end) for it in told), (start, end, told)

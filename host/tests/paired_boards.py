@@ -34,7 +34,7 @@ class Pair:
         for gpio in wires.values():
             self.helper.drive_pin(gpio, 1)  # the pull-up at the other end
         tested.on_step.append(self._step_helper)
-        self._levels = dict.fromkeys(wires.values(), 1)
+        self._levels: dict[int, int] = {}
 
     @property
     def now_s(self) -> float:
@@ -63,7 +63,7 @@ class Pair:
         assert helped is not None
         for gpio, at in self._wires.items():
             level = helped.pins[at].level
-            if gpio not in self._watched and level != self._levels[at]:
+            if gpio not in self._watched and level != self._levels.get(at):
                 self._levels[at] = level
                 self.bench.drive_pin(gpio, level)
 

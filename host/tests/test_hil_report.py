@@ -7,18 +7,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import cast
 from xml.etree import ElementTree
 
 import pytest
-from vcdvcd import VCDVCD
-from vcdvcd.vcdvcd import Signal
+from vcd_reader import Dump
 
 FAILING = """
 import json
 import pytest
 from pathlib import Path
-from typing import cast
 from wrench.hil.content import BOARD, content_of
 from wrench.hil.pytest_report import TIMELINES
 from wrench.hil.virtual_rig import VirtualRig
@@ -59,11 +56,6 @@ def test_is_late(latency):
 """
 
 
-def changes(dump: VCDVCD, name: str) -> list[tuple[int, str]]:
-    """Of a signal: when, and to what."""
-    return cast(Signal, dump[name]).tv
-
-
 def run(folder: Path, *options: str) -> str:
     """What pytest says of the tests in a folder, some of which fail."""
     done = subprocess.run(
@@ -95,19 +87,19 @@ def said(reported: Path) -> str:
 def test_the_dump_has_the_edges_that_the_bench_gave(said: str, reported: Path) -> None:
     del said
     [path] = (reported / "report").glob("*.vcd")
-    dump = VCDVCD(str(path))
+    dump = Dump(path)
     given = json.loads((reported / "seen.json").read_text())
     seen = {int(gpio): edges for gpio, edges in given.items()}
-    enable = [at for at, _ in changes(dump, "pins.enable")[1:]]
+    enable = [at for at, _ in dump.changes("pins.enable")[1:]]
     assert enable == [round(one) for one in seen[15]]
-    assert [level for _, level in changes(dump, "pins.enable")] == ["0", "1", "0"]
-    pwm = changes(dump, "pins.PWM")
+    assert [level for _, level in dump.changes("pins.enable")] == ["0", "1", "0"]
+    pwm = dump.changes("pins.PWM")
     assert {round(one) for one in seen[14]} <= {at for at, _ in pwm}
     assert "x" not in {level for _, level in pwm}, "all edges of so short a run are kept"
     assert len(pwm) > 3 * len(seen[14]), "the bench gives 64 a step"
-    estop = changes(dump, "pins.estop")[-1][0]
+    estop = dump.changes("pins.estop")[-1][0]
     assert 0 < enable[-1] - estop < 1_000_000
-    transfers = [level for _, level in changes(dump, "buses.SPI0_adxl345")]
+    transfers = [level for _, level in dump.changes("buses.SPI0_adxl345")]
     assert transfers.count("1") > 1_000
 
 

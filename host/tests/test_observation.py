@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import pytest
 from matplotlib.figure import Figure
-from vcdvcd import VCDVCD
-from vcdvcd.vcdvcd import Signal
+from vcd_reader import Dump
 
 from wrench.bench.emulator.traffic import Transfer
 from wrench.errors import ReportError
@@ -19,11 +17,6 @@ from wrench.hil.observation.page import render as render_page
 from wrench.hil.observation.write import write
 
 BEGIN_NS, STEP_NS = 2e9, 5e6
-
-
-def changes(dump: VCDVCD, name: str) -> list[tuple[int, str]]:
-    """Of a signal: when, and to what."""
-    return cast(Signal, dump[name]).tv
 
 
 def steps(*stretches: tuple[int, list[float], int, float]) -> tuple[Stretch, ...]:
@@ -62,28 +55,28 @@ def excerpt(**changes: object) -> Excerpt:
 
 
 @pytest.fixture
-def dump(tmp_path: Path) -> VCDVCD:
+def dump(tmp_path: Path) -> Dump:
     """What another parser makes of the file."""
     path = tmp_path / "some.vcd"
     path.write_text(vcd.render(excerpt(), "$end of the\nworld"))
-    return VCDVCD(str(path))
+    return Dump(path)
 
 
 def ns(after_ms: float) -> int:
     return round(BEGIN_NS + 1e6 * after_ms)
 
 
-def test_a_vcd_file_has_every_known_edge_at_its_instant(dump: VCDVCD) -> None:
-    assert (float(dump.timescale["timescale"]), dump.endtime) == (1e-9, ns(15))
-    assert changes(dump, "pins.enable") == [(ns(0), "1"), (ns(7), "0")]
-    assert changes(dump, "board.powered") == [(ns(0), "1")]
-    assert changes(dump, "board.flash_writing") == [(ns(0), "0"), (ns(10), "1"), (ns(10.4), "0")]
-    assert changes(dump, "buses.SPI0_adxl345") == [(ns(0), "0"), (ns(1), "1"), (ns(1.2), "0")]
-    assert changes(dump, "notes.failure") == [(ns(0), "0"), (ns(15), "1")]
+def test_a_vcd_file_has_every_known_edge_at_its_instant(dump: Dump) -> None:
+    assert (float(dump.read.timescale["timescale"]), dump.read.endtime) == (1e-9, ns(15))
+    assert dump.changes("pins.enable") == [(ns(0), "1"), (ns(7), "0")]
+    assert dump.changes("board.powered") == [(ns(0), "1")]
+    assert dump.changes("board.flash_writing") == [(ns(0), "0"), (ns(10), "1"), (ns(10.4), "0")]
+    assert dump.changes("buses.SPI0_adxl345") == [(ns(0), "0"), (ns(1), "1"), (ns(1.2), "0")]
+    assert dump.changes("notes.failure") == [(ns(0), "0"), (ns(15), "1")]
 
 
-def test_a_vcd_file_says_where_edges_are_not_known(dump: VCDVCD) -> None:
-    assert changes(dump, "pins.PWM") == [
+def test_a_vcd_file_says_where_edges_are_not_known(dump: Dump) -> None:
+    assert dump.changes("pins.PWM") == [
         (ns(0), "0"),
         (ns(1), "1"),
         (ns(1.5), "0"),
@@ -92,7 +85,7 @@ def test_a_vcd_file_says_where_edges_are_not_known(dump: VCDVCD) -> None:
         (ns(5.3), "x"),
         (ns(9.9), "0"),
     ]
-    duty = [(at, float(value)) for at, value in changes(dump, "pins.PWM_duty_percent")]
+    duty = [(at, float(value)) for at, value in dump.changes("pins.PWM_duty_percent")]
     assert duty == [(ns(0), 10.0), (ns(5), 60.0), (ns(10), 0.0)]
 
 

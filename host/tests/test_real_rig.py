@@ -116,7 +116,6 @@ def test_what_a_rig_can_do_follows_from_its_wires_and_commands(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "board: field required"),
         ('board = "x"\nboard_file = 3', "board_file: extra inputs"),
         ('board = "x"\n[helper]\nport = "p"\n[helper.wires]\nGP99 = 1', "no GPIO GP99"),
         ('board = "x"\n[helper]\nport = "p"\n[helper.wires]\nGP1 = 4\nGP2 = 4', "same GPIO"),

@@ -38,6 +38,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     [
         ("firmware", "wrench_firmware", "*.py"),
         ("firmware/drivers", "wrench_firmware/drivers", "*.py"),
+        ("hil_tests", "wrench_hil_tests", "*.py"),
         ("boards", "wrench/board_files", "*.toml"),
         ("host/wrench", "wrench", "**/*.py"),
         ("host/wrench/bench/emulator", "wrench/bench/emulator", "*.mjs"),
@@ -59,9 +60,13 @@ def test_the_wheel_has_what_the_checkout_has(names, folder, package, pattern):
     assert not missing
 
 
-def test_the_wheel_has_no_tests_and_no_type_stubs(names):
+def test_the_wheel_has_no_tests_but_those_of_boards_and_no_type_stubs(names):
     assert not [
         n
         for n in names
-        if Path(n).name.startswith(("test_", "conftest")) or "tests" in n or n.endswith(".pyi")
+        if (
+            Path(n).name.startswith(("test_", "conftest")) and not n.startswith("wrench_hil_tests/")
+        )
+        or "/tests/" in n
+        or n.endswith(".pyi")
     ]

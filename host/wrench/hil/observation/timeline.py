@@ -103,7 +103,8 @@ class Timeline:
     def _note_calls(self, of: object, name: str, what: str) -> None:
         method = getattr(of, name)
 
-        names = list(inspect.signature(method).parameters)
+        parameters = inspect.signature(method).parameters
+        names = list(parameters)
 
         def noted(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(names, args, strict=False)) | kwargs
@@ -114,6 +115,7 @@ class Timeline:
             shown = [
                 _shown(value) if key in by_place else f"{key}={_shown(value)}"
                 for key, value in given.items()
+                if key in by_place or value != parameters[key].default
             ]
             self.note(" ".join([what, *shown]), after_ns)
             return method(*args, **kwargs)

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types unit hil bench transport wheel clean
+.PHONY: help setup demo test check lint types unit hil defects bench transport wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ unit: $(READY) ## the tests that need no emulator
 
 hil: setup ## the hardware-in-the-loop tests, on the virtual bench
 	@$(BIN)/pytest -n $(JOBS) hil_tests $(PYTEST)
+
+defects: setup ## is each of the defects in hil_tests/defects caught by a test? half an hour and more
+	@$(BIN)/python hil_tests/defects/check.py $(DEFECTS)
 
 bench: setup ## measure against the targets; prints a table and writes build/bench.json
 	@$(BIN)/python host/benchmarks/run.py $(BENCH)

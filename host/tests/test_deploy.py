@@ -19,8 +19,8 @@ from on_chip import image_or_skip
 from wrench import deploy
 from wrench.bench.assemble import bare_flash
 from wrench.bench.virtual import CONSOLE, VirtualBench
-from wrench.boards import Board
-from wrench.deploy import Deployment, compile_module, deployment
+from wrench.boards import Board, load_board
+from wrench.deploy import Deployment, compile_module, deployment, recipe
 from wrench.errors import FlashError
 from wrench.flash import flash
 from wrench.raw_repl import RawRepl
@@ -199,6 +199,18 @@ def test_the_hash_changes_with_every_source(board: Board, tree: Path, name: str)
     with (tree / name).open("a", encoding="utf-8") as source:
         source.write("# more\n")
     assert deployment(board).firmware_hash != before.firmware_hash
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_board_s_files_are_made_anew_where_anything_they_are_made_of_is_another(
+    board: Board, tree: Path, name: str
+) -> None:
+    before = recipe(board)
+    assert recipe(board) == before
+    assert recipe(load_board("pico-mpu6050-two-pwm")) != before
+    with (tree / name).open("a", encoding="utf-8") as source:
+        source.write("# more\n")
+    assert recipe(board) != before
 
 
 @pytest.mark.usefixtures("uncompiled")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from wrench.bench.virtual import CONSOLE, STEP_NS, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board
 from wrench.cache import cache_folder
-from wrench.deploy import Deployment, deployment
+from wrench.deploy import Deployment, deployment, recipe
 from wrench.errors import ImageError
 from wrench.flash import flash as install
 from wrench.flash import plain
@@ -175,27 +175,33 @@ def flashed(board: Board, kind: str = "stock") -> bytes:
     Installs it on an emulated board where the cache has none; takes a few seconds. Raises
     ImageError, BenchError, FlashError.
     """
-    return _kept("flashed", board.name, images.find_named(kind), deployment(board))
+    image = images.find_named(kind)
+    return _kept("flashed", board.name, image, recipe(board), lambda: deployment(board))
 
 
 def installed(image: str, files: Mapping[str, bytes | str]) -> bytes:
     """The flash chip of a board with an image, by its kind or the path of a UF2 file, and these
     files by their path on the board, kept in the cache. Raises as `flashed` does.
     """
-    return _kept("installed", "chip", images.find_named(image), plain(files))
-
-
-def _kept(folder: str, label: str, image: images.Image, wanted: Deployment) -> bytes:
-    """From this folder of the cache, or installed on an emulated board."""
+    wanted = plain(files)
     digest = hashlib.sha256()
     for name in sorted(wanted.files):
         digest.update(name.encode() + b"\0" + wanted.files[name] + b"\0")
-    name = f"{label}-{digest.hexdigest()[:16]}-{image.sha256[:12]}.flash"
+    found = images.find_named(image)
+    return _kept("installed", "chip", found, digest.hexdigest(), lambda: wanted)
+
+
+def _kept(
+    folder: str, label: str, image: images.Image, digest: str, wanted: Callable[[], Deployment]
+) -> bytes:
+    """From this folder of the cache, or installed on an emulated board; the same digest stands for
+    the same files."""
+    name = f"{label}-{digest[:16]}-{image.sha256[:12]}.flash"
     path = cache_folder(folder) / name
     if path.is_file() and path.stat().st_size == FLASH_BYTES:
         return path.read_bytes()
     with VirtualBench(bare_flash(image)) as bench:
-        install(bench.open(CONSOLE), wanted)
+        install(bench.open(CONSOLE), wanted())
         content = bench.read_flash()
     staged = path.with_suffix(f".{os.getpid()}")
     staged.write_bytes(content)

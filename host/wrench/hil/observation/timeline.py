@@ -105,6 +105,7 @@ class Timeline:
 
         parameters = inspect.signature(method).parameters
         names = list(parameters)
+        defaults = {name: it.default for name, it in parameters.items()}
 
         def noted(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(names, args, strict=False)) | kwargs
@@ -115,7 +116,7 @@ class Timeline:
             shown = [
                 _shown(value) if key in by_place else f"{key}={_shown(value)}"
                 for key, value in given.items()
-                if key in by_place or value != parameters[key].default
+                if key in by_place or key not in defaults or value != defaults[key]
             ]
             self.note(" ".join([what, *shown]), after_ns)
             return method(*args, **kwargs)

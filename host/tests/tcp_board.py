@@ -21,8 +21,9 @@ class TcpBoard:
     """Serves one program at a time; hangs up on a second one, as a bench does.
 
     It sends a status frame 25 times a second and answers every command but a heartbeat, unless
-    `answers` is cleared. `heard` holds the commands with their sequence and arguments, `opened` how
-    often a program came, `left` when the last one went (of the clock).
+    `answers` is cleared. `left_behind` is what the program before has left unfinished. `heard`
+    holds the commands with their sequence and arguments, `opened` how often a program came, `left`
+    when the last one went (of the clock).
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class TcpBoard:
         self.opened = 0
         self.left: float | None = None
         self.answers = True
+        self.left_behind = b""
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
         self._client: socket.socket | None = None
@@ -105,7 +107,7 @@ class TcpBoard:
             self.left = time.monotonic()
 
     def _attend(self, client: socket.socket) -> None:
-        held = b""
+        held = self.left_behind
         client.settimeout(0.1)
         while not self._over:
             self._turn_away()
@@ -118,7 +120,7 @@ class TcpBoard:
             if not data:
                 return
             *frames, held = (held + data).split(b"\0")
-            for frame in frames:
+            for frame in filter(None, frames):
                 self._hear(frame)
 
     def _turn_away(self) -> None:

@@ -415,6 +415,29 @@ def test_another_protocol_is_refused_with_the_command_that_mends_it(
         link.hello()
 
 
+def test_half_a_frame_of_whoever_was_there_before_costs_no_greeting(
+    board: ScriptedBoard, link: Link
+) -> None:
+    board.left_behind = b"\x05half"
+    assert link.hello()["version"] == wire.VERSION
+    assert board.garbage == [b"\x05half"]
+
+
+def test_a_board_that_tells_and_does_not_answer_does_not_hold_hello_for_ever(
+    board: ScriptedBoard, link: Link
+) -> None:
+    board.answer = board.silent
+
+    def tell() -> None:
+        board.time_us += 50_000
+        board.send("status")
+
+    board.goes_on = tell
+    with pytest.raises(LinkError, match="`wrench flash`"):
+        link.hello(2.0)
+    assert 2_000_000 <= board.time_us <= 2_200_000
+
+
 def test_a_device_that_talks_but_is_no_board_does_not_hold_hello_for_ever(
     board: ScriptedBoard, link: Link
 ) -> None:

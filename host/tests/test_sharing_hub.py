@@ -335,6 +335,15 @@ def test_a_client_that_asks_without_end_is_cut_off_and_nobody_else(board: TcpBoa
     honest.port.close()
 
 
+def test_half_a_frame_of_whoever_had_the_port_before_costs_no_command(board: TcpBoard) -> None:
+    board.left_behind = encode("run", 7, 700)[:-3]
+    link = Link(connect(board.url))
+    link.stop()
+    assert board.names() == ["stop"]
+    assert board.garbage == [board.left_behind]
+    link.port.close()
+
+
 def test_who_does_not_know_the_key_and_who_says_nothing_are_left_outside(board: TcpBoard) -> None:
     port = connect(board.url)
     silent = [Client(port.hub.address) for _ in range(3)]

@@ -14,7 +14,7 @@ from cobs import cobs
 
 from wrench.blackbox import Capture, Event, decode_capture, decode_events
 from wrench.errors import LinkError, RefusedError
-from wrench.framing import enclose
+from wrench.framing import END, enclose
 from wrench.hints import reason_hint
 from wrench.transport import Port
 from wrench_firmware import wire
@@ -45,6 +45,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 """Lists of names, by what `wire.MESSAGES` calls the unit of a field that numbers one of them."""
 _ABSENT, _BROKEN = wire.ABSENT, wire.BROKEN
 _new = object.__new__
+_MOST_BEFORE_GREETING = 5000
 _SHORTEST = _DATA_HEAD.size + wire.CRC_BYTES
 _LONGEST = wire.MAX_DATA_BYTES
 _CRC_OF_SOUND = 0x2144DF1C  # what CRC-32 gives over anything that is followed by its own CRC
@@ -278,16 +279,22 @@ class Link:
 
     def hello(self, timeout_s: float = 3.0) -> Frame:
         """Ask who is there; raises LinkError where nobody answers or another version of the
-        protocol does.
+        protocol does. Waits for `timeout_s` of device time where the board sends other frames.
         """
+        self.port.write(END)  # whoever was there before may have left half a frame behind
         self._send("hello")
-        for _ in range(200):
+        first_us = None
+        for _ in range(_MOST_BEFORE_GREETING):
             frame = self._next(timeout_s)
             if frame is None:
                 break
             if frame.name == "greeting":
                 _check_version(frame)
                 return frame
+            if first_us is None or frame.time_us < first_us:
+                first_us = frame.time_us  # or it has begun anew
+            elif frame.time_us - first_us > 1e6 * timeout_s:
+                break
         raise LinkError(
             f"nothing on {self.port.port} answers as a Wrench board; "
             "is its firmware running? `wrench flash` installs it"

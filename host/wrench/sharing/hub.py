@@ -20,6 +20,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Listener
 
 from wrench.errors import PortError
+from wrench.framing import END
 from wrench.sharing import messages
 from wrench.sharing.messages import End
 from wrench.sharing.place import Hub as Entry
@@ -201,6 +202,7 @@ class Hub:
                     self._work.notify()
 
     def _write(self) -> None:
+        self._port.write(END)  # whoever was there before may have left half a frame behind
         while self._ended is None:
             with self._work:
                 coded = self._commands.take(time.monotonic())

@@ -66,6 +66,17 @@ def test_the_light_tells_a_trip_and_the_button_resets_it_once_its_cause_is_gone(
     assert light(rig)[1] == 5
 
 
+@pytest.mark.needs("motor pins", "button")
+def test_a_host_that_takes_over_a_run_of_the_button_has_to_stay(rig):
+    rig.run_alone(200)
+    rig.link.run(150)
+    rig.pass_time(1.0)
+    assert rig.duty_at_pin > 0.0
+    rig.link.owns_run = False
+    assert rig.off_after(rig.now_s, 0.6) <= 0.505
+    assert rig.trips() == "link lost"
+
+
 @pytest.mark.needs("motor pins", "power", "button")
 def test_nothing_restarts_when_power_returns(rig):
     rig.run_alone(200)

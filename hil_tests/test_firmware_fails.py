@@ -15,6 +15,7 @@ from wrench.hil.content import BOARD, content_of, content_with
 from wrench.hil.rig import Rig
 from wrench.transport import Port
 from wrench_firmware import wire
+from wrench_firmware.limits import HARD_CAP_PERMILLE
 
 # Line of a module, and what comes behind it: a `stream` command sets off the mishap.
 SWITCH = {
@@ -114,6 +115,18 @@ def test_an_exception_in_the_control_tick_stops_the_motor_for_good(make_rig):
     assert (rig.mode, rig.fault) == ("tripped", "firmware exception")
     assert rig.happened("trip", wire.FAULTS.index("firmware exception"))
     assert rig.highest_duty == 0.0
+
+
+@pytest.mark.needs("motor pins", "flash content")
+def test_a_speed_loop_gone_mad_gets_no_more_than_the_hard_cap_and_trips(make_rig):
+    text, line = source("speed_loop.py"), "            return self.duty_permille * self._nominal"
+    assert text.count(line) == 1
+    before, after = text.split(line)
+    mad = after.replace("return self.duty_permille", "return 1000 if self.duty_permille else 0")
+    rig = make_rig(content=content_with({"speed_loop.py": before + line + mad}))
+    rig.run(200, until_steady=False)
+    assert rig.trips(3.0) in ("short circuit", "over-current", "over-speed")
+    assert 0.8 < rig.highest_duty <= HARD_CAP_PERMILLE / 1000 + 0.002
 
 
 @pytest.mark.parametrize(("mishap", "within_s"), [("is late", 0.09), ("is much too late", 0.075)])

@@ -13,7 +13,7 @@ CAP_RPM = BOARD.motor.derate_cap * RATED_RPM
 def test_at_boot_the_driver_is_never_enabled(rig):
     rig.ready()
     rig.pass_time(0.5)
-    assert rig.highest_duty == 0.0
+    assert (rig.highest_duty, rig.times_enabled) == (0.0, 0)
     assert rig.mode == "idle"
 
 
@@ -165,7 +165,7 @@ def test_power_is_cut_and_comes_back(rig):
     assert rig.reconnect()["reset_cause"] == "power-on"
     rig.ready()
     rig.pass_time(0.5)
-    assert rig.highest_duty == 0.0
+    assert (rig.highest_duty, rig.times_enabled) == (0.0, 0)
 
 
 @pytest.mark.needs("motor pins", "silent host")

@@ -243,8 +243,13 @@ class RealRig(Rig):
     @property
     def highest_duty(self) -> float:
         """Of those looked at, and 1 where the enable pin has risen since."""
+        return max(self._highest_duty, self.duty_at_pin, float(self.times_enabled > 0))
+
+    @property
+    def times_enabled(self) -> int:
+        """By the helper."""
         _, rises = self._helping("motor pins").fell()
-        return max(self._highest_duty, self.duty_at_pin, float(rises > self._rises))
+        return rises - self._rises
 
     def forget_highest(self) -> None:
         """Count the enable pin's rises anew."""

@@ -59,9 +59,15 @@ class Rig(ABC):
     def highest_duty(self) -> float:
         """The highest since the beginning, or since `forget_highest`."""
 
+    @property
+    @abstractmethod
+    def times_enabled(self) -> int:
+        """How often the enable pin (the PWM pin where there is none) has risen since the beginning,
+        or since `forget_highest`."""
+
     @abstractmethod
     def forget_highest(self) -> None:
-        """Look for the highest duty and speed anew."""
+        """Look for the highest duty and speed, and for rises of the enable pin, anew."""
 
     @property
     @abstractmethod

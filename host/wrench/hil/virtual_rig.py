@@ -60,6 +60,7 @@ class VirtualRig(Rig):
         self._holding: list[Callable[[], None]] = []
         self._edges_s: list[float] = []
         self._fell_s: float | None = None
+        self._times_enabled = 0
         self._light_s: tuple[float, int] = (0.0, 0)
         self.flash_writes: list[tuple[str, float, float]] = []  # as in `StepSeen`, all of them
         self._bench.on_step.append(self._watch)
@@ -98,6 +99,7 @@ class VirtualRig(Rig):
         self._highest_duty = max(self._highest_duty, duty)
         motor = self.board.motor
         pin = seen.pins[motor.pwm_pin if motor.enable_pin is None else motor.enable_pin]
+        self._times_enabled += pin.rises
         if seen.powered and pin.falls and pin.level == 0:
             self._fell_s = pin.edges_ns[-1] / 1e9
         elif pin.level or not seen.powered:
@@ -144,8 +146,15 @@ class VirtualRig(Rig):
         self.need("motor pins")
         return self._highest_duty
 
+    @property
+    def times_enabled(self) -> int:
+        """Of all steps since `forget_highest`."""
+        self.need("motor pins")
+        return self._times_enabled
+
     def forget_highest(self) -> None:
-        """Look for the highest duty and speed anew."""
+        """Look for the highest duty and speed, and for rises of the enable pin, anew."""
+        self._times_enabled = 0
         self._highest_duty = self._highest_speed_rpm = 0.0
 
     @property

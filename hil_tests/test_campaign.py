@@ -79,6 +79,19 @@ def test_half_a_frame_left_behind_costs_nobody_an_answer() -> None:
     survive(story("pico-adxl345", "wrench", 39937, act("garbage", 0.005, size=3000, seed=994)))
 
 
+def test_a_sensor_whose_clock_runs_away_at_rest_ends_the_next_run() -> None:
+    survive(
+        story(
+            "pico-adxl345-i2c-pwm-enable",
+            "wrench",
+            7770,
+            act("sensor", 0.005, what="clock runs away"),
+            act("press_button", 0.005, seconds=3.3),
+            clock_ppm=-100.0,
+        )
+    )
+
+
 def test_no_run_begins_on_a_supply_that_is_too_low() -> None:
     survive(
         story(

@@ -306,6 +306,9 @@ SENSOR_FAULTS: Mapping[str, tuple[dict[str, Any], float | None]] = {
     "healthy": ({}, None),
 }
 
+# At rest samples are lost whenever flash is erased.
+_SEEN_IN_A_RUN = ("clock runs away",)
+
 
 @_kind(
     8, lambda chance: {"what": chance.choice(list(SENSOR_FAULTS))}, fault=_unless("what", "healthy")
@@ -316,7 +319,7 @@ def sensor(trial: Trial, what: str) -> None:
         return
     faults, within_s = SENSOR_FAULTS[what]
     trial.machine.set_sensor_fault(**faults)
-    trial.blinds(within_s)
+    trial.blinds(within_s, in_run=what in _SEEN_IN_A_RUN)
 
 
 @_kind(

@@ -17,6 +17,7 @@ ESTOP_WRITING_S = 0.004
 """While a page of the log is being programmed."""
 LINK_SILENT_S = 0.505
 PORT_CLOSED_S = 0.05
+_PAUSE_S = 0.1
 TOLERANCE = 1.01
 """Of the cap: what a fair copy of the speed over one revolution may be above it, by a chip whose
 clock is right. The speed is pulses against that clock: one that is 1 % fast sees the shaft turn 1 %
@@ -43,6 +44,7 @@ class Invariants:
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
         self._writing_until_s = 0.0
+        self._driven_s = self._run_began_s = -_PAUSE_S
         motor = trial.board.motor
         self._enable = motor.pwm_pin if motor.enable_pin is None else motor.enable_pin
         rate = trial.bench.clock.rate
@@ -66,6 +68,9 @@ class Invariants:
         driven_s = self._driven_until_s(seen, now_s)
         if driven_s is None:
             return
+        if driven_s > self._driven_s + _PAUSE_S:
+            self._run_began_s = driven_s
+        self._driven_s = driven_s
         known = trial.known
         if not known.tacho_good and rig.duty_of(seen) > TOLERANCE * self._cap_duty:
             raise Violation("cap", now_s, f"the duty is {rig.duty_of(seen):.3f} without a tacho")
@@ -74,7 +79,10 @@ class Invariants:
         writing = known.estop_open_s < self._writing_until_s + ESTOP_S
         bound_s = ESTOP_WRITING_S if writing else ESTOP_S
         self._within("e-stop", driven_s, known.estop_open_s, bound_s)
-        self._within("blind", driven_s, known.blind_s, known.blind_bound_s)
+        blind_s = known.blind_s
+        if known.blind_in_run:
+            blind_s = max(blind_s, self._run_began_s)
+        self._within("blind", driven_s, blind_s, known.blind_bound_s)
         for name, (since_s, within_s) in known.broken.items():
             self._within(name, driven_s, since_s, within_s)
         if known.owned:

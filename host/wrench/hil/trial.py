@@ -32,6 +32,8 @@ class Known:
     estop_open_s: float = NEVER_S
     blind_s: float = NEVER_S
     blind_bound_s: float = 0.0
+    blind_in_run: bool = False
+    """That can be seen in a run alone: its time counts from the beginning of one."""
     broken: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Other reasons to stop: since when, and how long the motor may go on."""
     tacho_good: bool = True
@@ -232,12 +234,13 @@ class Trial:
         elif name not in self.known.broken:
             self.known.broken[name] = (self.now_s, within_s)
 
-    def blinds(self, within_s: float | None) -> None:
-        """The sensor is blind from now on, which has to stop the motor `within_s`; None: it is
-        not."""
+    def blinds(self, within_s: float | None, *, in_run: bool = False) -> None:
+        """The sensor is blind from now on, which has to stop the motor `within_s`, or so long after
+        the beginning of a run (`in_run`); None: it is not."""
         known = self.known
         known.blind_s = NEVER_S if within_s is None else self.now_s
         known.blind_bound_s = within_s or 0.0
+        known.blind_in_run = in_run
 
     def tacho(self, *, good: bool) -> None:
         """The tacho's lead is cut, or mended."""

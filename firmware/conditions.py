@@ -71,6 +71,7 @@ _COASTED_MS = const(3000)
 _LIVE = const(16)
 _PRESUMED_PERMILLE = const(1000)
 _WORST_EXCESS_PERMILLE = const(4000)
+_PACE_SHARE = const(5)
 
 # Words of the state. First what the board says:
 _TOP = const(0)
@@ -346,6 +347,7 @@ class Conditions:
         values[_SENSOR_SATURATED] = 0
         values[_SENSOR_NOISY] = 0
         self._link_timeout_ms = board.LINK_TIMEOUT_MS
+        self._paced = False
         advance(self.observed, state, values, 0)
 
     @micropython.native
@@ -369,6 +371,21 @@ class Conditions:
         at_rest = self.state[_OFF] >= _COASTED_MS + window_ms
         values[_SENSOR_NOISY] = 1 if trip and at_rest and rms_mg > trip else 0
 
+    def pace(self, nominal_ms, took_ms, samples):
+        """A window of so many samples has closed, `took_ms` after the one before.
+
+        What a sensor whose clock is off by more than a fifth tells of frequencies is wrong: while
+        the motor is driven, its samples count as lost. The first window of a run has begun before
+        it, when flash may have been erased, and says nothing.
+        """
+        if self._paced and self.state[_OFF] == 0:
+            off_ms = took_ms - nominal_ms
+            if off_ms < 0:
+                off_ms = -off_ms
+            if off_ms * _PACE_SHARE > nominal_ms:
+                self.state[_LOST_NOW] += samples
+        self._paced = True
+
     def heartbeat(self):
         """The operator who owns the run is there."""
         self.state[_BEAT] = 0
@@ -385,6 +402,7 @@ class Conditions:
             state[i] = 0
         state[_LOST_BEFORE] = self.observed[LOST]
         self.heartbeat()
+        self._paced = False
         values = self.values
         values[_SAMPLES_LOST] = 0
         values[_CONTROL_INTERVAL_US] = 0

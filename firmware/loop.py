@@ -70,7 +70,7 @@ class Loop:
             None if board.BUTTON_PIN is None else Pin(board.BUTTON_PIN, Pin.IN, Pin.PULL_UP)
         )
         self._console = Console()
-        self._looked_ms = time.ticks_ms()
+        self._looked_ms = self._window_at_ms = time.ticks_ms()
         self._limit_told = 0
         self._alarms_told = 0
         self._fault_told = 0
@@ -141,6 +141,10 @@ class Loop:
             values[q.ENVELOPE_MG] = features.worst_envelope_mg
         if self.inputs.has_tacho:
             values[q.ONCE_PER_TURN_UM_S] = features.once_per_turn_um_s
+        now_ms = time.ticks_ms()
+        took_ms = time.ticks_diff(now_ms, self._window_at_ms)
+        self._window_at_ms = now_ms
+        self.conditions.pace(self._window_ms, took_ms, features.window_samples)
         self.conditions.window(
             self._window_ms, features.stuck, features.saturated, features.worst_rms_mg
         )

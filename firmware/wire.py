@@ -61,7 +61,7 @@ QUANTITIES = (
     ("sensor_saturated", "0 or 1"),
     ("sensor_noisy", "0 or 1"),
     ("sensor_identity", "0 or 1: another chip answers"),
-    ("samples_lost", "in the last second"),
+    ("samples_lost", "in the last second; a clock that is off loses all"),
     ("heartbeat_age_ms", "ms"),
     ("control_interval_us", "us, longest of the last second"),
     ("standing_ms", "ms driven without a turn"),

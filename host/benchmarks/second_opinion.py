@@ -1,5 +1,5 @@
 """One story on both emulators of the chip, and what each of them says: the table of figures in
-docs/second_opinion.md.
+docs/second-opinion.md.
 
 Times are device time, but for the last row. `python host/benchmarks/second_opinion.py [EMULATOR]`.
 """

@@ -412,6 +412,30 @@ def test_a_sensor_is_saturated_in_the_window_that_says_so() -> None:
     assert machine["SENSOR_SATURATED"] == 0
 
 
+@pytest.mark.parametrize(
+    ("took_ms", "lost"), [(250, 0), (205, 0), (295, 0), (199, 800), (301, 800), (125, 800)]
+)
+def test_the_samples_of_a_sensor_whose_clock_is_off_by_a_fifth_count_as_lost(
+    took_ms: int, lost: int
+) -> None:
+    machine = turning()
+    machine.seen.forget()
+    machine.seen.pace(250, took_ms, 800)
+    machine.run(20)
+    assert machine["SAMPLES_LOST"] == 0, "the first window of a run has begun before it"
+    machine.seen.pace(250, took_ms, 800)
+    machine.run(20)
+    assert machine["SAMPLES_LOST"] == lost
+
+
+def test_at_rest_windows_may_take_as_long_as_flash_is_erased() -> None:
+    machine = Machine()
+    for _ in range(3):
+        machine.seen.pace(250, 700, 800)
+        machine.run(20)
+    assert machine["SAMPLES_LOST"] == 0
+
+
 def test_noise_is_judged_when_the_shaft_has_come_to_rest() -> None:
     machine = turning()
 

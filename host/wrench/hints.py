@@ -117,8 +117,9 @@ FAULT_HINTS: dict[str, Hint] = {
         "Compare the sensor with the board file; look at its supply for dips.",
     ),
     "samples lost": Hint(
-        "More samples were lost in a second than the features can bear.",
-        "Slow down the sensor's rate in the board file, or look at noise on its bus.",
+        "More samples were lost in a second than the features can bear, or the sensor's clock is "
+        "off by more than a fifth.",
+        "Slow down the sensor's rate in the board file, look at noise on its bus, or replace it.",
     ),
     "link lost": Hint(
         "The host that started the run is gone, and the board stopped for its sake.",

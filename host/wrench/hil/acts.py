@@ -298,7 +298,7 @@ SENSOR_FAULTS: Mapping[str, tuple[dict[str, Any], float | None]] = {
     "stuck": ({"stuck": True}, 0.85),
     "interrupt cut": ({"interrupt_dead": True}, 0.16),
     "supply dips": ({"reset": True}, None),
-    "clock runs away": ({"clock": 2.0}, 1.5),
+    "clock runs away": ({"clock": 2.0}, 0.85),
     "clock slow": ({"clock": 0.97}, None),
     "bit errors": ({"bit_errors": 1e-3}, None),
     "many bit errors": ({"bit_errors": 0.2}, None),

@@ -4,7 +4,7 @@ It runs in a child process and speaks the messages of `emulator/main.mjs`, so th
 them is one and the same. What rp2040py models differently from the datasheet, and what the bench
 needs of it, is put right here, from outside; the pads, the host, the flash chip's times and the
 sensor are written anew from their datasheets, not from the other emulator's models. The folder has
-what the smoke stories need on a board with an ADXL345 on SPI. docs/second_opinion.md lists the
+what the smoke stories need on a board with an ADXL345 on SPI. docs/second-opinion.md lists the
 differences that are left.
 """
 

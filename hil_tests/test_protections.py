@@ -401,13 +401,14 @@ SMOKE = ("sensor's plug pulled",)
     ],
 )
 @pytest.mark.needs("motor pins", "button")
-def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_rig):
+def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_rig, latency):
     rig = make_rig(case.board)
     rig.run_alone(case.ceiling)
     begin_s = rig.now_s
     case.cause(rig)
     took_s = rig.off_after(begin_s, case.within_s + 0.02)
-    assert case.after_s <= took_s <= case.within_s
+    assert took_s >= case.after_s
+    latency(f"{case.name} to off", took_s, case.within_s)
     rig.forget_highest()
     rig.reconnect()
     assert (rig.mode, rig.fault) == ("tripped", case.fault)
@@ -426,12 +427,12 @@ def test_it_trips_without_a_host_and_is_reset_once_its_cause_is_gone(case, make_
 
 
 @pytest.mark.needs("motor pins", "button", "e-stop", "exact instants")
-def test_the_estop_stops_within_a_millisecond_at_any_phase_of_the_control_tick(rig):
+def test_the_estop_stops_within_a_millisecond_at_any_phase_of_the_control_tick(rig, latency):
     """Pressed, or a broken wire, which is the same at the pin."""
     rig.run_alone(200)
     for after_ms in (0.3, 1.7, 2.9, 4.6):
         rig.machine.press_estop(after_ns=after_ms * 1e6)
-        assert rig.off_after(rig.now_s + after_ms / 1e3, 0.02) <= 0.001
+        latency("e-stop to off", rig.off_after(rig.now_s + after_ms / 1e3, 0.02), 0.001)
         rig.machine.press_estop(False)
         rig.pass_time(1.1)
         rig.link.command("reset_trip")

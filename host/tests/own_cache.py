@@ -9,7 +9,7 @@ import pytest
 
 from wrench.cache import cache_folder
 
-_SHARED = ("emulator", "images", "flashed", "installed", "build", "sources")
+_SHARED = ("emulator", "images", "flashed", "changed", "installed", "build", "sources")
 
 
 def link_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

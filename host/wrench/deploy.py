@@ -63,12 +63,14 @@ def deployment(board: Board, changed: Mapping[str, bytes] | None = None) -> Depl
     return Deployment({**files, "/lib/wrench.pack": pack, "/main.py": start}, firmware_hash)
 
 
-def recipe(board: Board) -> str:
+def recipe(board: Board, changed: Mapping[str, bytes] | None = None) -> str:
     """A hash of all that `deployment` makes its files of: quicker than making them, to find out
     that they would be the same.
     """
     digest = hashlib.sha256()
-    for path, text in _sources(resources.files(PACKAGE), ""):
+    sources = dict(_sources(resources.files(PACKAGE), ""))
+    sources |= changed or {}
+    for path, text in sorted(sources.items()):
         digest.update(path.encode() + b"\0" + text + b"\0")
     for module in _MAKERS:
         digest.update(Path(__file__).with_name(module).read_bytes() + b"\0")

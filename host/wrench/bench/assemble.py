@@ -35,7 +35,7 @@ from wrench.errors import ImageError
 from wrench.flash import flash as install
 from wrench.flash import plain
 
-_KEPT = {"flashed": 8, "installed": 24}
+_KEPT = {"flashed": 8, "changed": 32, "installed": 24}
 _SAG_AT_FULL_POWER = 0.04
 
 
@@ -169,14 +169,17 @@ def bare_flash(image: images.Image) -> bytes:
     return content.ljust(FLASH_BYTES, b"\xff")
 
 
-def flashed(board: Board, kind: str = "stock") -> bytes:
-    """The flash chip of a board with this wrench's firmware installed, kept in the cache.
+def flashed(board: Board, kind: str = "stock", changed: Mapping[str, bytes] | None = None) -> bytes:
+    """The flash chip of a board with this wrench's firmware installed, kept in the cache; `changed`
+    holds other texts for some of its modules.
 
     Installs it on an emulated board where the cache has none; takes a few seconds. Raises
     ImageError, BenchError, FlashError.
     """
     image = images.find_named(kind)
-    return _kept("flashed", board.name, image, recipe(board), lambda: deployment(board))
+    folder = "changed" if changed else "flashed"
+    made = recipe(board, changed)
+    return _kept(folder, board.name, image, made, lambda: deployment(board, changed))
 
 
 def installed(image: str, files: Mapping[str, bytes | str]) -> bytes:

@@ -7,11 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from wrench.bench.assemble import bare_flash, flashed
-from wrench.bench.virtual import CONSOLE, VirtualBench
+from wrench.bench.assemble import flashed
 from wrench.boards import Board, load_board
-from wrench.deploy import deployment
-from wrench.flash import flash
 from wrench.image import Progress, find_named
 
 BOARD = load_board("pico-adxl345")
@@ -70,7 +67,4 @@ def prepare(wanted: Iterable[tuple[str, str]], progress: Progress | None = None)
 
 def content_with(changed: Mapping[str, str], board: Board = BOARD, image: str = "stock") -> bytes:
     """The same with other texts for some modules of the firmware."""
-    with VirtualBench(bare_flash(find_named(image))) as bench:
-        texts = {path: text.encode() for path, text in changed.items()}
-        flash(bench.open(CONSOLE), deployment(board, texts))
-        return bench.read_flash()
+    return flashed(board, image, {path: text.encode() for path, text in changed.items()})

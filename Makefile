@@ -19,7 +19,7 @@ demo: $(READY) ## watch a derated drill being saved; make demo REPLAY=FILE plays
 	@$(BIN)/wrench demo $(if $(REPLAY),--replay "$(REPLAY)") $(DEMO)
 
 test: setup check ## every check and every test
-	@$(BIN)/pytest -n $(JOBS) $(PYTEST)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(PYTEST)
 
 check: lint types ## lint and types
 
@@ -37,10 +37,10 @@ $(VENV)/types: $(READY) $(wildcard firmware/typings/*.pyi)
 	@touch $@
 
 unit: $(READY) ## the tests that need no emulator
-	@$(BIN)/pytest -n $(JOBS) -m "not emulator" host/tests $(PYTEST)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not emulator" host/tests $(PYTEST)
 
 hil: setup ## the hardware-in-the-loop tests, on the virtual bench
-	@$(BIN)/pytest -n $(JOBS) hil_tests $(PYTEST)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal hil_tests $(PYTEST)
 
 defects: setup ## is each of the defects in hil_tests/defects caught by a test? half an hour and more
 	@$(BIN)/python hil_tests/defects/check.py $(DEFECTS)

@@ -41,7 +41,7 @@ def run(suite: str, options: Sequence[str], jobs: int | None) -> None:
     the tests have refused the rig, and said why.
     """
     folder = tests_folder()
-    workers = ["-n", str(jobs or os.cpu_count() or 1)] if jobs != 1 else []
+    workers = ["-n", str(jobs or os.cpu_count() or 1), "--dist", "worksteal"] if jobs != 1 else []
     command = [sys.executable, "-m", "pytest", str(folder), "-q", "-p", "no:cacheprovider"]
     command += ["--timeout", str(_LONGEST_TEST_S), *workers, *SUITES[suite], *options]
     try:

@@ -50,6 +50,8 @@ _SLOW_INPUTS = const(6)
 _RX_BYTES = const(512)
 _FIRST_SAMPLE_MS = const(30)
 
+_BEGUN_AGAIN = (protection.SENSOR_ABSENT, protection.WRONG_SENSOR, protection.SENSOR_SILENT)
+
 
 def _image():
     try:
@@ -201,12 +203,18 @@ class App:
 
     # -- for requests --------------------------------------------------------------------
     def still_failing(self, fault):
-        """True where a sensor that was not there, or not the right one, still is not."""
-        if fault in (protection.SENSOR_ABSENT, protection.WRONG_SENSOR, protection.SENSOR_SILENT):
-            if self.source.start():
-                return True
-            self.values[q.SENSOR_IDENTITY] = 0
-            time.sleep_ms(_FIRST_SAMPLE_MS)
+        """True where a sensor that was not there, or not the right one, still is not.
+
+        A silent one is begun again whatever the trip: what it told last, which may be the trip's
+        cause, stands until it tells anew.
+        """
+        begun_again = fault in _BEGUN_AGAIN
+        if begun_again or self.protection.present(protection.SENSOR_SILENT):
+            failing = self.source.start()
+            if not failing:
+                self.values[q.SENSOR_IDENTITY] = 0
+                time.sleep_ms(_FIRST_SAMPLE_MS)
+            return begun_again and failing != 0
         return False
 
     def greet(self):

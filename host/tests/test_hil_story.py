@@ -46,7 +46,7 @@ def test_a_story_as_code_is_the_same_story() -> None:
 
 def test_a_violation_comes_whole_from_another_process() -> None:
     there = Violation("cap", 1.25, "the shaft turns at 2,400 rpm")
-    here = pickle.loads(pickle.dumps(Told(made(1, 1), 3, 2.0, there)))
+    here = pickle.loads(pickle.dumps(Told(made(1, 1), 3, 1, 2.0, there)))
     assert here.violation is not None
     assert (here.violation.rule, here.violation.time_s) == ("cap", 1.25)
     assert str(here.violation) == "cap at 1.250 s: the shaft turns at 2,400 rpm"
@@ -57,7 +57,7 @@ def failing(when: Callable[[list[str]], str]) -> Callable[[Story], Told]:
 
     def tell(it: Story) -> Told:
         rule = when([one.name for one in it.acts])
-        return Told(it, 0, 1.0, Violation(rule, 1.0, "so") if rule else None)
+        return Told(it, 0, 0, 1.0, Violation(rule, 1.0, "so") if rule else None)
 
     return tell
 

@@ -14,12 +14,14 @@ from random import Random
 from typing import Any
 
 from wrench.bench.virtual import LINK
+from wrench.hil.mending import mend, reset, run_again
 from wrench.hil.story import Act, Value, pause_s
 from wrench.hil.trial import NEVER_S, Trial
 from wrench.link import encode
 from wrench_firmware import wire
 
-Do = Callable[..., None]
+Do = Callable[..., bool | None]
+"""Does it to a trial; False where it came to nothing."""
 Draw = Callable[[Random], dict[str, Value]]
 
 
@@ -66,10 +68,12 @@ def _kind(
     return keep
 
 
-def perform(trial: Trial, act: Act) -> None:
-    """Do it, and let its time pass."""
-    KINDS[act.name].do(trial, **act.arguments)
+def perform(trial: Trial, act: Act) -> bool:
+    """Do it, and let its time pass; returns whether it was a fault."""
+    kind = KINDS[act.name]
+    came_to_something = kind.do(trial, **act.arguments) is not False
     trial.pass_time(act.then_s)
+    return came_to_something and kind.fault(act.arguments)
 
 
 def drawn(chance: Random) -> Act:
@@ -97,15 +101,22 @@ def stop(trial: Trial) -> None:
 @_kind(8)
 def reset_trip(trial: Trial) -> None:
     """A trip is reset."""
-    if trial.command(lambda link: link.command("reset_trip")) == "done":
-        trial.known.tripped_s = NEVER_S
-        trial.known.owned = False
+    reset(trial)
+
+
+@_kind(40, lambda chance: {"permille": chance.choice((300, 700, 1000))})
+def mend_and_run(trial: Trial, permille: int) -> None:
+    """Everything is mended and the motor run again: at a motor that rests, few faults can do
+    harm."""
+    mend(trial)
+    run_again(trial, permille)
 
 
 @_kind(3, lambda chance: {"permille": chance.choice((0, 100, 400, 700, 701, 1000, 65_535))})
 def set_ceiling(trial: Trial, permille: int) -> None:
     """The operator's lasting limit is set."""
     trial.may_have_ceilings.add(permille)
+    trial.has_set = True
     trial.command(lambda link: link.command("set_limit", permille))
 
 
@@ -119,6 +130,7 @@ def set_ceiling(trial: Trial, permille: int) -> None:
 )
 def set_level(trial: Trial, protection: str, level: str, value: int) -> None:
     """A level is set, mostly one that makes no sense."""
+    trial.has_set = True
     trial.command(lambda link: link.set_level(protection, level, value))
 
 
@@ -133,6 +145,7 @@ def set_setting(trial: Trial, number: int, value: int) -> None:
     """A setting is set, mostly to what it cannot be."""
     if number == 0:
         trial.may_have_ceilings.add(value)
+    trial.has_set = True
     trial.command(lambda link: link.command("set_setting", number, value))
 
 
@@ -280,13 +293,16 @@ def tacho(trial: Trial, cut: bool) -> None:
     lambda chance: {"how": chance.choice(("cut", "shorted", "mended"))},
     fault=_unless("how", "mended"),
 )
-def thermistor(trial: Trial, how: str) -> None:
-    """The bearing's thermistor breaks, or is mended."""
+def thermistor(trial: Trial, how: str) -> bool:
+    """The bearing's thermistor, where the board has one, breaks or is mended."""
+    if trial.board.temperatures.bearing is None:
+        return False
     if how == "mended":
         trial.machine.mend_thermistor("bearing")
     else:
         trial.machine.break_thermistor("bearing", shorted=how == "shorted")
     trial.breaks("thermistor", within_s=0.1, broken=how != "mended")
+    return True
 
 
 # ---- what happens to the sensor ------------------------------------------------------------------
@@ -313,13 +329,14 @@ _SEEN_IN_A_RUN = ("clock runs away",)
 @_kind(
     8, lambda chance: {"what": chance.choice(list(SENSOR_FAULTS))}, fault=_unless("what", "healthy")
 )
-def sensor(trial: Trial, what: str) -> None:
+def sensor(trial: Trial, what: str) -> bool:
     """The sensor's chip is broken that way from now on, in place of what was before."""
     if trial.board.vibration.bus == "adc":
-        return
+        return False
     faults, within_s = SENSOR_FAULTS[what]
     trial.machine.set_sensor_fault(**faults)
     trial.blinds(within_s, in_run=what in _SEEN_IN_A_RUN)
+    return True
 
 
 @_kind(
@@ -337,19 +354,22 @@ def signal(trial: Trial, how: str) -> None:
 
 # ---- what happens to the link --------------------------------------------------------------------
 @_kind(4, fault=_yes)
-def close_port(trial: Trial) -> None:
-    """The host closes its port."""
+def close_port(trial: Trial) -> bool:
+    """The host closes its port, where one is open."""
+    is_open = trial.rig.open_link is not None
     trial.lose_link()
+    return is_open
 
 
 @_kind(3, lambda chance: {"plugged": chance.random() < 0.5}, fault=_unless("plugged", True))
-def cable(trial: Trial, plugged: bool) -> None:
+def cable(trial: Trial, plugged: bool) -> bool:
     """The USB cable is pulled, or put back."""
     if plugged == trial.plugged:
-        return
+        return False
     trial.plugged = plugged
     trial.bench.plug_usb(plugged)
     trial.rig.leave()
+    return True
 
 
 @_kind(3, lambda chance: {"seconds": chance.choice((0.3, 0.6, 3.0))}, fault=_yes)
@@ -377,21 +397,21 @@ def _garbage(chance: Random) -> dict[str, Value]:
 
 
 @_kind(4, _garbage, fault=_yes)
-def garbage(trial: Trial, size: int, seed: int) -> None:
+def garbage(trial: Trial, size: int, seed: int) -> bool:
     """Bytes that are no frames."""
-    trial.write(Random(seed).randbytes(size))
+    return trial.write(Random(seed).randbytes(size))
 
 
 @_kind(3, lambda chance: {"size": chance.randrange(1, 12)}, fault=_yes)
-def half_a_frame(trial: Trial, size: int) -> None:
+def half_a_frame(trial: Trial, size: int) -> bool:
     """A command to run of which the rest never comes."""
-    trial.write(encode("run", 7, 700)[:size])
+    return trial.write(encode("run", 7, 700)[:size])
 
 
 @_kind(2, lambda chance: {"count": chance.choice((20, 200))}, fault=_yes)
-def flood(trial: Trial, count: int) -> None:
+def flood(trial: Trial, count: int) -> bool:
     """Questions without waiting for an answer."""
-    trial.write(encode("hello", 9) * count)
+    return trial.write(encode("hello", 9) * count)
 
 
 # ---- what happens to power and chip --------------------------------------------------------------

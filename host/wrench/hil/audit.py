@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from wrench.blackbox import Event
 from wrench.errors import LinkError, PortError, RefusedError
-from wrench.hil.acts import SENSOR_FAULTS
 from wrench.hil.invariants import Violation
-from wrench.hil.trial import NEVER_S, Trial
+from wrench.hil.mending import mend, reset, take_back_levels
+from wrench.hil.trial import Trial
 from wrench.link import Link
 from wrench_firmware import wire
 
@@ -22,40 +22,12 @@ def audit(trial: Trial) -> None:
     mend(trial)
     link = _answering(trial)
     try:
+        _keeps_settings(trial, link)
         _recovers(trial, link)
         _remembers(trial, link)
-        _keeps_settings(trial, link)
         _runs(trial, link)
     except (LinkError, PortError) as error:
         raise Violation("answers", trial.now_s, str(error)) from error
-
-
-def mend(trial: Trial) -> None:
-    """As it was: the machine whole, power on, cable in, the host there."""
-    plant, machine = trial.plant, trial.machine
-    plant.free()
-    plant.set_wear(0.01)
-    plant.set_load(0.6)
-    plant.set_supply(trial.board.motor.supply_nominal_v)
-    plant.set_temperatures(bearing_c=25.0)
-    machine.press_estop(False)
-    machine.press_button(False)
-    machine.offset_current(0.0)
-    machine.cut_tacho(False)
-    machine.mend_thermistor("bearing")
-    if trial.board.vibration.bus != "adc":
-        machine.set_sensor_fault(**SENSOR_FAULTS["healthy"][0])
-    machine.signal.saturate(False)
-    machine.signal.add_noise(0.0)
-    trial.known.estop_open_s = NEVER_S
-    trial.known.broken.clear()
-    trial.blinds(None)
-    trial.tacho(good=True)
-    if not trial.plugged:
-        trial.plugged = True
-        trial.bench.plug_usb(True)
-    if trial.in_maintenance:
-        trial.cut_power(0.0, at_write=False, off_s=0.1)
 
 
 def _answering(trial: Trial) -> Link:
@@ -86,9 +58,8 @@ def _recovers(trial: Trial, link: Link) -> None:
         if mode == "idle":
             return
         if mode == "tripped":
-            reason = trial.command(lambda link: link.command("reset_trip"))
-            if reason == "done":
-                trial.known.tripped_s = NEVER_S
+            take_back_levels(trial)
+            reason = reset(trial)
     raise Violation("recovers", trial.now_s, f"{mode}, and a reset is refused: {reason}")
 
 
@@ -139,8 +110,7 @@ def _runs(trial: Trial, link: Link) -> None:
         except RefusedError as refusal:
             reason = refusal.reason
             if link.status()["mode"] == "tripped":
-                trial.command(lambda link: link.command("reset_trip"))
-                trial.known.tripped_s = NEVER_S
+                reset(trial)
             continue
         trial.known.owned = True
         trial.pass_time(0.8)

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from wrench.bench.emulator import ChipClock
-from wrench.hil.acts import KINDS, drawn, perform
+from wrench.hil.acts import drawn, perform
 from wrench.hil.at_once import at_once
 from wrench.hil.audit import audit
 from wrench.hil.invariants import Invariants, Violation
@@ -38,11 +38,13 @@ CLOCKS_PPM = (0.0, 0.0, 0.0, 0.0, -100.0, 100.0, -20_000.0, 20_000.0)
 
 @dataclass(frozen=True)
 class Told:
-    """How a story ended: `violation` is None where every rule held; `device_s` is device time.
+    """How a story ended: `violation` is None where every rule held; `device_s` is device time,
+    `driven_faults` are those of its faults that met a motor that was driven.
     `written` are its timeline's files, where they were asked for and there was a violation."""
 
     story: Story
     faults: int
+    driven_faults: int
     device_s: float
     violation: Violation | None
     written: Written | None = None
@@ -54,7 +56,7 @@ def tell(story: Story, folder: Path | None = None) -> Told:
     Where it breaks a rule, its timeline is written into the folder. Raises ReportError where that
     fails.
     """
-    faults = 0
+    faults = driven_faults = 0
     violation = written = None
     trial = Trial(story.board, story.image, story.seed, ChipClock(story.clock_ppm))
     timeline = trial.rig.timeline(calls=False) if folder else None
@@ -64,8 +66,10 @@ def tell(story: Story, folder: Path | None = None) -> Told:
         for act in story.acts:
             if timeline:
                 timeline.note(str(act))
-            perform(trial, act)
-            faults += KINDS[act.name].fault(act.arguments)
+            driven = trial.rig.duty_at_pin > 0.0
+            if perform(trial, act):
+                faults += 1
+                driven_faults += driven
         if timeline:
             timeline.note("everything is mended")
         audit(trial)
@@ -78,7 +82,7 @@ def tell(story: Story, folder: Path | None = None) -> Told:
     finally:
         device_s = trial.now_s
         trial.bench.close()
-    return Told(story, faults, device_s, violation, written)
+    return Told(story, faults, driven_faults, device_s, violation, written)
 
 
 def survive(story: Story) -> None:

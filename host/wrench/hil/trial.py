@@ -79,6 +79,8 @@ class Trial:
         self.reading = True
         self.attending = True
         self.may_have_ceilings: set[int] = set()
+        self.has_set = False
+        """Settings or levels may be others than the board file's."""
         self.ended_s: list[float] = []
         """When power was cut or the chip reset."""
         self.in_maintenance = False
@@ -193,19 +195,23 @@ class Trial:
 
         link.port.write = writing  # type: ignore[method-assign]
 
-    def write(self, data: bytes) -> None:
-        """Bytes to the board that this host's `Link` knows nothing of."""
+    def write(self, data: bytes) -> bool:
+        """Bytes to the board that this host's `Link` knows nothing of; whether they have gone."""
         link = self.link()
         if link is None:
-            return
+            return False
         try:
             link.port.write(data)
         except PortError:
             self.lose_link()
+            return False
+        return True
 
     def lose_link(self) -> None:
-        """The port has gone."""
-        self.known.closed_s = min(self.known.closed_s, self.now_s)
+        """The port has gone. Where the cable is out the board is told nothing of it: a run ends for
+        want of a heartbeat."""
+        if self.rig.open_link is not None and self.plugged:
+            self.known.closed_s = min(self.known.closed_s, self.now_s)
         self.rig.leave()
 
     def command(self, do: Callable[[Link], object]) -> str:

@@ -50,20 +50,21 @@ def campaign(*, faults: int, seed: int, jobs: int | None, folder: Path, as_json:
     with showing("hil campaign") as steps:
         prepare(run.BOARDS, steps)
     began_s = due_s = time.monotonic()
-    stories = had = 0
+    stories = had = in_a_run = 0
     device_s = 0.0
     broken: Told | None = None
     shown: list[Path] = []
     with contextlib.closing(run.campaign(seed, faults, jobs)) as telling:
         for told in telling:
             stories, had, device_s = stories + 1, had + told.faults, device_s + told.device_s
+            in_a_run += told.driven_faults
             if told.violation:
                 broken = told
                 break
             now_s = time.monotonic()
             if not as_json and now_s >= due_s:
                 due_s = now_s + _TOLD_EVERY_S
-                click.echo(_so_far(stories, had, device_s, now_s - began_s), err=True)
+                click.echo(_so_far(stories, had, in_a_run, device_s, now_s - began_s), err=True)
     took_s = time.monotonic() - began_s
     if broken:
         click.echo(f"{broken.violation}; looking for the least that does that", err=True)
@@ -75,13 +76,14 @@ def campaign(*, faults: int, seed: int, jobs: int | None, folder: Path, as_json:
         "seed": seed,
         "stories": stories,
         "faults": had,
+        "faults_in_a_run": in_a_run,
         "device_s": round(device_s, 1),
         "faults_per_s": round(had / took_s, 2),
         "violation": str(broken.violation) if broken else None,
         "story": broken.story.as_code("story") if broken else None,
         "timeline": [str(path) for path in shown],
     }
-    click.echo(json.dumps(facts) if as_json else _so_far(stories, had, device_s, took_s))
+    click.echo(json.dumps(facts) if as_json else _so_far(stories, had, in_a_run, device_s, took_s))
     if broken:
         raise RuleBrokenError(
             f"a rule does not hold ({broken.violation}); the story above tells how, and belongs "
@@ -109,9 +111,9 @@ def _progress(acts: int) -> None:
         click.echo(f"\r{acts} acts ", nl=False, err=True)
 
 
-def _so_far(stories: int, faults: int, device_s: float, took_s: float) -> str:
+def _so_far(stories: int, faults: int, in_a_run: int, device_s: float, took_s: float) -> str:
     rate = faults / took_s if took_s else 0.0
     return (
-        f"{counted(faults, 'fault')} survived; stories: {stories:,}; "
-        f"device time: {device_s / 3600:.2f} h; {rate:.1f} faults a second"
+        f"{counted(faults, 'fault')} survived, {in_a_run:,} with the motor turning; "
+        f"stories: {stories:,}; device time: {device_s / 3600:.2f} h; {rate:.1f} faults a second"
     )

@@ -102,3 +102,19 @@ def test_no_run_begins_on_a_supply_that_is_too_low() -> None:
             act("run", 0.3, permille=500),
         )
     )
+
+
+def test_a_trip_told_by_a_sensor_that_then_fell_silent_can_be_reset() -> None:
+    knock = act("knock", 0.2, strength_g=20.0)
+    survive(
+        story(
+            "pico-adxl345",
+            "stock",
+            7,
+            act("mend_and_run", 0.5, permille=700),
+            knock,
+            knock,
+            act("knock", 0.05, strength_g=20.0),
+            act("sensor", 0.5, what="supply dips"),
+        )
+    )

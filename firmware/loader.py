@@ -72,6 +72,9 @@ class _Pack:
     def open(self, path, mode):
         """A module's bytes."""
         offset, size = FILES[path]
+        # By way of the beginning: littlefs 2.5 to 2.10.0 (MicroPython 1.25 has 2.8) reads the wrong
+        # block after a seek from the end of one (littlefs #1058).
+        self._file.seek(0)
         self._file.seek(offset)
         return _Module(self._file, size)
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 import pytest
 
 from wrench.bench.emulator import NOMINAL, ChipClock
+from wrench.bench.plant import Playback
 from wrench.bench.virtual import STEP_NS
 from wrench.boards import Board, load_board
 from wrench.errors import RigError, WrenchError
@@ -34,6 +35,7 @@ class MakeRig(Protocol):
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         clock: ChipClock = NOMINAL,
+        replay: Playback | None = None,
         emulator: str | None = None,
     ) -> Rig: ...
 
@@ -87,6 +89,7 @@ def make_rig(
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         clock: ChipClock = NOMINAL,
+        replay: Playback | None = None,
         emulator: str | None = None,
     ) -> Rig:
         if real_rig is not None:
@@ -103,6 +106,7 @@ def make_rig(
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
             clock=clock,
+            replay=replay,
             emulator=emulator or str(request.config.getoption("--emulator")),
         )
         made.append(rig)
@@ -110,7 +114,7 @@ def make_rig(
         node.stash.setdefault(TIMELINES, []).append(rig.timeline())
         asked: dict[str, Any] = {
             "other boards": board is not None,
-            "machine": condition != "healthy",
+            "machine": condition != "healthy" or replay is not None,
             "other images": image != "stock",
             "flash content": content is not None,
             "emulator": step_ns != STEP_NS

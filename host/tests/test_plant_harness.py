@@ -24,7 +24,8 @@ from wrench.bench.plant import (
     SensorSite,
 )
 from wrench.bench.plant.bearing import BearingParameters
-from wrench.bench.plant.vibration import STANDARD_GRAVITY, VibrationParameters
+from wrench.bench.plant.vibration import VibrationParameters
+from wrench.units import STANDARD_GRAVITY
 
 FloatArray = npt.NDArray[np.float64]
 STEP_S = 5e-3

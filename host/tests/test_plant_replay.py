@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,34 @@ from scipy import signal
 from scipy.io import wavfile
 from test_plant_harness import QUIET, envelope_spectrum, line, run
 
-from wrench.bench.plant import ADXL345_SITE, BEARING_6205, MachineParameters, Plant, Replay
+from wrench.bench.plant import (
+    ADXL345_SITE,
+    BEARING_6205,
+    MachineParameters,
+    Plant,
+    Playback,
+    Replay,
+)
 from wrench.errors import BenchError, RecordingError, WrenchError
 
 RATE = 3200.0
 CWRU_OUTER = "12k_Drive_End_OR007@6_0_130.npz"
 FEMTO_FULL = "Bearing1_1_H_full.npz"
+
+
+def replayed(
+    path: str | Path,
+    sensor_rate_hz: float,
+    range_g: float = 16.0,
+    seed: int = 0,
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+    seconds: float | None = None,
+    **told: Any,
+) -> Replay:
+    """A file played to a sensor; `told` is what it does not tell."""
+    playback = Playback(path, **told)
+    return Replay(playback, sensor_rate_hz, range_g, seed, span=span, seconds=seconds)
 
 
 def tone(frequency_hz: float, fs: float, seconds: float, peak: float = 1.0) -> npt.NDArray:
@@ -46,7 +69,7 @@ def height(played: npt.NDArray) -> npt.NDArray:
 @pytest.mark.parametrize("error", [0.0, 0.0137, -0.0291])
 def test_a_tone_keeps_its_pitch_and_height(tmp_path: Path, error: float) -> None:
     rate = RATE * (1.0 + error)
-    replay = Replay(cwru_like(tmp_path / "a.npz", tone(440.0, 12000.0, 4.0)), rate)
+    replay = replayed(cwru_like(tmp_path / "a.npz", tone(440.0, 12000.0, 4.0)), rate)
     played = replay.take(6000)[:, 0]
     phase = np.unwrap(np.angle(np.asarray(signal.hilbert(played))))
     found = float(np.median(np.diff(phase))) * rate / (2.0 * np.pi)
@@ -56,20 +79,20 @@ def test_a_tone_keeps_its_pitch_and_height(tmp_path: Path, error: float) -> None
 
 @pytest.mark.parametrize("frequency_hz", [1700.0, 2500.0, 2760.0, 4000.0])
 def test_what_lies_above_half_the_sensors_rate_is_gone(tmp_path: Path, frequency_hz: float) -> None:
-    replay = Replay(cwru_like(tmp_path / "a.npz", tone(frequency_hz, 12000.0, 3.0)), RATE)
+    replay = replayed(cwru_like(tmp_path / "a.npz", tone(frequency_hz, 12000.0, 3.0)), RATE)
     inside = replay._loop[200:-200, 0]  # the ends of a tone that starts at once are no tone
     assert np.max(np.abs(inside)) < 1e-3
 
 
 def test_a_slower_recording_is_said_to_end_early(tmp_path: Path) -> None:
-    replay = Replay(cwru_like(tmp_path / "a.npz", tone(440.0, 12000.0, 2.0)), 26667.0)
+    replay = replayed(cwru_like(tmp_path / "a.npz", tone(440.0, 12000.0, 2.0)), 26667.0)
     assert any("nothing above 6000 Hz" in note for note in replay.notes)
     assert height(replay.take(20000))[0] == pytest.approx(1.0, abs=0.01)
 
 
 def test_it_loops_with_the_period_it_tells(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).normal(0.0, 0.3, 24000)
-    replay = Replay(cwru_like(tmp_path / "a.npz", noise), RATE, seed=3)
+    replay = replayed(cwru_like(tmp_path / "a.npz", noise), RATE, seed=3)
     count = round(replay.duration_s * RATE)
     first, second = replay.take(count), replay.take(count)
     assert np.array_equal(first, second)
@@ -80,15 +103,15 @@ def test_it_loops_with_the_period_it_tells(tmp_path: Path) -> None:
 
 def test_the_seed_says_where_a_continuous_recording_starts(tmp_path: Path) -> None:
     path = cwru_like(tmp_path / "a.npz", np.random.default_rng(1).normal(0.0, 0.3, 24000))
-    first, same, other = (Replay(path, RATE, seed=s).take(500) for s in (1, 1, 2))
+    first, same, other = (replayed(path, RATE, seed=s).take(500) for s in (1, 1, 2))
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
 
 
 def test_chunks_join_seamlessly(tmp_path: Path) -> None:
     path = cwru_like(tmp_path / "a.npz", np.random.default_rng(1).normal(0.0, 0.3, 24000))
-    whole = Replay(path, RATE).take(8000)
-    cut = Replay(path, RATE)
+    whole = replayed(path, RATE).take(8000)
+    cut = replayed(path, RATE)
     assert np.array_equal(np.concatenate([cut.take(n) for n in (1, 15, 4000, 3984)]), whole)
 
 
@@ -102,7 +125,7 @@ def test_snippets_join_without_a_click_ten_times_a_second(tmp_path: Path) -> Non
     phases = generator.uniform(0.0, 2.0 * np.pi, 40)
     offsets = generator.normal(0.0, 1.0, 40)
     snippets = np.sin(2.0 * np.pi * 60.0 * time + phases[:, np.newaxis]) + offsets[:, np.newaxis]
-    replay = Replay(femto_like(tmp_path / "f.npz", snippets), RATE)
+    replay = replayed(femto_like(tmp_path / "f.npz", snippets), RATE)
     played = replay.take(round(replay.duration_s * RATE))[:, 0]
     plain = snippets[:, ::8].reshape(-1)
     jump, plain_jump = (np.max(np.abs(np.diff(x, 2))) for x in (played, plain))
@@ -112,7 +135,7 @@ def test_snippets_join_without_a_click_ten_times_a_second(tmp_path: Path) -> Non
 
 def test_the_fade_keeps_the_power(tmp_path: Path) -> None:
     noise = np.random.default_rng(3).normal(0.0, 1.0, (400, 2560))
-    replay = Replay(femto_like(tmp_path / "f.npz", noise), RATE)
+    replay = replayed(femto_like(tmp_path / "f.npz", noise), RATE)
     length = 320 - round(8e-3 * RATE)
     played = replay.take(400 * length)[:, 0].reshape(400, length)
     power = np.mean(played**2, axis=0)
@@ -129,31 +152,31 @@ def test_a_run_to_failure_is_compressed_by_choosing_snippets(tmp_path: Path) -> 
     level = np.linspace(0.1, 4.0, 200)[:, np.newaxis]
     snippets = level * np.random.default_rng(4).choice([-1.0, 1.0], (200, 2560))
     path = femto_like(tmp_path / "f.npz", snippets)
-    replay = Replay(path, RATE, seconds=3.0)
+    replay = replayed(path, RATE, seconds=3.0)
     assert replay.duration_s == pytest.approx(3.0, abs=0.1)
     assert any("33 of 200 snippets" in note for note in replay.notes)
     loud = replay.take(round(replay.duration_s * RATE))[:, 0]
     thirds = [part.std() for part in np.array_split(loud, 3)]
     assert thirds[0] < 0.6 * thirds[1] < 0.6 * thirds[2]
-    late = Replay(path, RATE, seconds=3.0, span=(0.8, 1.0))
+    late = replayed(path, RATE, seconds=3.0, span=(0.8, 1.0))
     assert late.take(300)[:, 0].std() > 4.0 * loud[:300].std()
 
 
 def test_seconds_cut_a_continuous_recording(tmp_path: Path) -> None:
     path = cwru_like(tmp_path / "a.npz", tone(50.0, 12000.0, 10.0))
-    assert Replay(path, RATE, seconds=2.0).duration_s == pytest.approx(2.0, abs=0.01)
-    assert Replay(path, RATE, span=(0.5, 1.0)).duration_s == pytest.approx(5.0, abs=0.02)
+    assert replayed(path, RATE, seconds=2.0).duration_s == pytest.approx(2.0, abs=0.01)
+    assert replayed(path, RATE, span=(0.5, 1.0)).duration_s == pytest.approx(5.0, abs=0.02)
 
 
 def test_clipping_is_counted_and_said(tmp_path: Path) -> None:
     path = cwru_like(tmp_path / "a.npz", tone(97.3, 12000.0, 5.0, peak=20.0))
-    replay = Replay(path, RATE, 16.0)
+    replay = replayed(path, RATE, 16.0)
     # A sine of 20 g is above 16 g for 1 − 2/π·asin(0.8) of the time.
     assert replay.clipped_fraction == pytest.approx(0.41, abs=0.01)
     share = f"{100 * replay.clipped_fraction:.1f} %"
     assert any(f"{share} of samples exceed ±16 g and are clipped." in n for n in replay.notes)
     assert np.max(np.abs(replay.take(16000))) == 16.0
-    calm = Replay(cwru_like(tmp_path / "b.npz", tone(100.0, 12000.0, 5.0)), RATE)
+    calm = replayed(cwru_like(tmp_path / "b.npz", tone(100.0, 12000.0, 5.0)), RATE)
     assert not any("clipped" in note for note in calm.notes)
 
 
@@ -163,10 +186,10 @@ def test_clipping_is_counted_and_said(tmp_path: Path) -> None:
 def test_integer_wav_is_scaled_to_the_range_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     wavfile.write(path, 12000, (tone(100.0, 12000.0, 2.0) * 16384).astype(np.int16))
-    replay = Replay(path, RATE, 16.0)
+    replay = replayed(path, RATE, 16.0)
     assert height(replay.take(6000))[0] == pytest.approx(8.0, rel=0.01)
     assert any("Full scale of the WAV is taken as 16 g." in note for note in replay.notes)
-    smaller = Replay(path, RATE, 16.0, full_scale_g=2.0)
+    smaller = replayed(path, RATE, 16.0, full_scale_g=2.0)
     assert height(smaller.take(6000))[0] == pytest.approx(1.0, rel=0.01)
 
 
@@ -174,7 +197,7 @@ def test_float_wav_is_in_g_and_may_have_three_axes(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     columns = np.column_stack([tone(50.0, 8000.0, 2.0, peak) for peak in (1.0, 2.0, 3.0)])
     wavfile.write(path, 8000, columns.astype(np.float32))
-    assert height(Replay(path, RATE).take(6000)) == pytest.approx([1, 2, 3], rel=0.01)
+    assert height(replayed(path, RATE).take(6000)) == pytest.approx([1, 2, 3], rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -184,14 +207,14 @@ def test_csv_with_and_without_header(tmp_path: Path, header: str, mark: str) -> 
     wave = tone(50.0, 6400.0, 1.0)
     path = tmp_path / "a.csv"
     path.write_text(header + "\n".join(f"{v:.5f}{mark}{2 * v:.5f}" for v in wave))
-    played = Replay(path, RATE, fs=6400.0).take(3000)
+    played = replayed(path, RATE, fs=6400.0).take(3000)
     assert height(played) == pytest.approx([1.0, 2.0, 0.0], rel=0.01)
 
 
 def test_one_column_of_numbers_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("\n".join(f"{v:.5f}" for v in tone(50.0, 3200.0, 1.0)))
-    assert height(Replay(path, RATE, fs=3200.0).take(3000))[0] == pytest.approx(1.0, rel=0.01)
+    assert height(replayed(path, RATE, fs=3200.0).take(3000))[0] == pytest.approx(1.0, rel=0.01)
 
 
 def nan_wave() -> npt.NDArray:
@@ -263,7 +286,7 @@ def test_a_bad_file_is_refused_with_one_sentence(
 ) -> None:
     path = make_bad(kind, tmp_path)
     with pytest.raises(WrenchError, match=says) as caught:
-        Replay(path, RATE, fs=fs)
+        replayed(path, RATE, fs=fs)
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert ";" in sentence, "what is wrong; what to do"
@@ -275,14 +298,14 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     content[200:260] = b"\xff" * 60
     path.write_bytes(content)
     with pytest.raises(RecordingError, match="fetch it again"):
-        Replay(path, RATE)
+        replayed(path, RATE)
 
 
 @pytest.mark.parametrize("options", [{"span": (0.5, 0.5)}, {"span": (-1.0, 2.0)}, {"seconds": 0.0}])
 def test_an_impossible_choice_is_refused(tmp_path: Path, options: dict) -> None:
     path = cwru_like(tmp_path / "a.npz", tone(50.0, 12000.0, 1.0))
     with pytest.raises(BenchError, match="; give"):
-        Replay(path, RATE, **options)
+        replayed(path, RATE, **options)
 
 
 def test_a_bare_name_is_looked_up_in_wrench_data(
@@ -296,15 +319,15 @@ def test_a_bare_name_is_looked_up_in_wrench_data(
     monkeypatch.chdir(elsewhere)
     monkeypatch.delenv("WRENCH_DATA", raising=False)
     with pytest.raises(RecordingError, match="WRENCH_DATA"):
-        Replay("a@6.npz", RATE)
+        replayed("a@6.npz", RATE)
     monkeypatch.setenv("WRENCH_DATA", str(tmp_path / "data"))
-    assert Replay("a@6.npz", RATE).rpm == 1796.0
+    assert replayed("a@6.npz", RATE).rpm == 1796.0
     with pytest.raises(RecordingError, match=r"no recording b\.npz here or in"):
-        Replay("b.npz", RATE)
+        replayed("b.npz", RATE)
     with pytest.raises(RecordingError, match="check the path"):
-        Replay("nowhere/a@6.npz", RATE)
+        replayed("nowhere/a@6.npz", RATE)
     with pytest.raises(RecordingError, match="is a folder; name a recording"):
-        Replay(deep, RATE)
+        replayed(deep, RATE)
 
 
 # -- in the machine ------------------------------------------------------------------------------
@@ -312,7 +335,7 @@ def test_a_bare_name_is_looked_up_in_wrench_data(
 
 def test_the_machine_runs_on_while_a_recording_plays(tmp_path: Path) -> None:
     path = cwru_like(tmp_path / "a.npz", tone(100.0, 12000.0, 2.0, peak=2.0))
-    plant = Plant(MachineParameters(), QUIET, 1, replay=Replay(path, RATE))
+    plant = Plant(MachineParameters(), QUIET, 1, replay=replayed(path, RATE))
     still = run(plant, 0.2, 0.0, enabled=False)
     assert height(still.acceleration_g)[0] == pytest.approx(2.0, rel=0.02)
     assert np.all(still.acceleration_g[:, 1] == 1.0), "gravity stays on y"
@@ -331,7 +354,7 @@ def recording(name: str) -> str:
 
 
 def test_a_real_outer_race_fault_keeps_its_line_at_3200_hz() -> None:
-    replay = Replay(recording(CWRU_OUTER), RATE)
+    replay = replayed(recording(CWRU_OUTER), RATE)
     assert replay.rpm is not None
     played = replay.take(round(8 * RATE))[:, 0]
     frequency, amplitude = envelope_spectrum(played, RATE, (500.0, 1500.0))
@@ -342,7 +365,7 @@ def test_a_real_outer_race_fault_keeps_its_line_at_3200_hz() -> None:
 
 
 def test_a_real_run_to_failure_fits_a_demo() -> None:
-    replay = Replay(recording(FEMTO_FULL), RATE, seconds=20.0)
+    replay = replayed(recording(FEMTO_FULL), RATE, seconds=20.0)
     assert replay.duration_s == pytest.approx(20.0, abs=0.2)
     loud = replay.take(round(20 * RATE))[:, 0]
     parts = [part.std() for part in np.array_split(loud, 10)]
@@ -351,6 +374,8 @@ def test_a_real_run_to_failure_fits_a_demo() -> None:
 
 
 def test_a_real_recording_drives_the_whole_sensor_path() -> None:
-    plant = Plant(MachineParameters(), QUIET, 1, ADXL345_SITE, Replay(recording(CWRU_OUTER), RATE))
+    plant = Plant(
+        MachineParameters(), QUIET, 1, ADXL345_SITE, replayed(recording(CWRU_OUTER), RATE)
+    )
     felt = run(plant, 1.0, 0.7).acceleration_g
     assert 0.05 < felt[:, 0].std() < 5.0

@@ -32,12 +32,12 @@ from wrench.bench.plant import (
 )
 from wrench.bench.plant.bearing import BearingParameters, DefectTrain, Strike, load_share
 from wrench.bench.plant.vibration import (
-    STANDARD_GRAVITY,
     FloatArray,
     Mode,
     ModeBank,
     VibrationParameters,
 )
+from wrench.units import STANDARD_GRAVITY
 
 RING_BAND = {ADXL345_SITE: (850.0, 1450.0), IIS3DWB_SITE: (3400.0, 5000.0)}
 FEMTO = BearingGeometry(balls=13, ball_diameter_mm=3.5, pitch_diameter_mm=25.6)

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 from wrench_firmware import wire
 
+STANDARD_GRAVITY = 9.80665
+"""In m/s²."""
+UNITS_G = {
+    "g": 1.0,
+    "mg": 1e-3,
+    "m/s2": 1.0 / STANDARD_GRAVITY,
+    "mm/s2": 1e-3 / STANDARD_GRAVITY,
+}
+"""How many g one unit of acceleration is."""
+
 _NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*(.*)")
 
 

@@ -4,7 +4,7 @@ Formats: `.npz` with `DE`, `fs` and optionally `rpm` (Case Western Reserve Unive
 by many) or with `acc_h`, `scale_g`, `fs` and optionally `file_index` (FEMTO-ST PRONOSTIA: one
 snippet per row); `.mat` as Case Western Reserve University offers it (`X130_DE_time`, `X130RPM`);
 `.wav`; `.csv` or `.txt` with one to three columns in g, and a first column `time…` in s where there
-is one.
+is one; `.uff` or `.unv`, see `wrench.analysis.uff`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.io import loadmat, wavfile
 
+from wrench.analysis.uff import read_uff
 from wrench.errors import RecordingError
+from wrench.units import UNITS_G
 
 _MAX_AXES = 3
 _PRONOSTIA_EVERY_S = 10.0
-SUFFIXES = (".npz", ".mat", ".wav", ".csv", ".txt")
+SUFFIXES = (".npz", ".mat", ".wav", ".csv", ".txt", ".uff", ".unv")
 """Of the files that can be read here."""
 
 
@@ -41,6 +43,8 @@ class Samples:
     rpm: float | None = None
     notes: list[str] = field(default_factory=list)
     starts_s: npt.NDArray[np.float64] | None = None
+    in_g: bool = False
+    """The file tells its unit, which `snippets` have been converted from."""
 
 
 def find_recording(path: str | os.PathLike[str]) -> Path:
@@ -80,6 +84,7 @@ def read_samples(
     *,
     fs: float | None = None,
     full_scale_g: float = 16.0,
+    unit: str | None = None,
     allow_nan: bool = False,
 ) -> Samples:
     """Read a recording.
@@ -92,6 +97,9 @@ def read_samples(
         Sampling rate in Hz, for files that do not carry one.
     full_scale_g
         What full scale of an integer WAV stands for. Floating-point WAV is taken to be in g.
+    unit
+        Of the numbers in the file, one of `wrench.units.UNITS_G`; None is g, or what the file
+        tells. Not for an integer WAV, which has `full_scale_g`.
     allow_nan
         Take samples that are not numbers as they are, instead of refusing the file.
 
@@ -101,12 +109,19 @@ def read_samples(
         The file is missing or not a recording; the sentence ends in what to do.
     """
     found = find_recording(path)
+
+    def _read_uff(path: Path, _fs: float | None, _full_scale_g: float) -> Samples:
+        acceleration_g, rate_hz, notes = read_uff(path, unit)
+        return Samples(acceleration_g[np.newaxis], rate_hz, None, notes, in_g=True)
+
     readers = {
         ".npz": _read_npz,
         ".mat": _read_mat,
         ".wav": _read_wav,
         ".csv": _read_csv,
         ".txt": _read_csv,
+        ".uff": _read_uff,
+        ".unv": _read_uff,
     }
     reader = readers.get(found.suffix.lower())
     if reader is None:
@@ -115,6 +130,8 @@ def read_samples(
             + ", ".join(SUFFIXES)
         )
     samples = reader(found, fs, full_scale_g)
+    if unit is not None and not samples.in_g:
+        samples.snippets = samples.snippets * np.float32(UNITS_G[unit])
     if samples.snippets.size == 0:
         raise RecordingError(f"{found.name} holds no samples; choose another recording")
     if not allow_nan and not np.all(np.isfinite(samples.snippets)):
@@ -217,7 +234,9 @@ def _read_wav(path: Path, fs: float | None, full_scale_g: float) -> Samples:
         samples *= full_scale_g / peak
         notes.append(f"Full scale of the WAV is taken as {full_scale_g:g} g.")
     samples = samples.reshape(len(samples), -1)
-    return _columns(samples, float(rate) if fs is None else fs, notes)
+    read = _columns(samples, float(rate) if fs is None else fs, notes)
+    read.in_g = data.dtype.kind in "iu"
+    return read
 
 
 def _read_csv(path: Path, fs: float | None, _full_scale_g: float) -> Samples:

@@ -16,8 +16,8 @@ from scipy.signal import windows
 
 from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray, Part
+from wrench.units import STANDARD_GRAVITY
 
-STANDARD_GRAVITY = 9.80665
 HANN_BANDWIDTH = 1.5
 """Noise bandwidth of the window in lines, a line being 1 / length of the segment."""
 PADDING = 8

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from wrench import image as images
 from wrench.bench import DEFAULT_EMULATOR
@@ -20,6 +19,7 @@ from wrench.bench.plant import (
     MachineParameters,
     MpuSignal,
     Plant,
+    Playback,
     Replay,
     Scenario,
     SensorSignal,
@@ -56,8 +56,7 @@ def assemble(
     *,
     condition: str = "healthy",
     seed: int = 1,
-    replay: str | Path | None = None,
-    replay_rate_hz: float | None = None,
+    replay: Playback | None = None,
     xip_miss_cycles: int = 0,
     step_ns: int = STEP_NS,
     flash_times_ns: dict[str, int] | None = None,
@@ -72,17 +71,17 @@ def assemble(
         condition: name of a scenario.
         seed: of all randomness in the machine and its sensors.
         replay: a recording to feel instead of the machine's own vibration.
-        replay_rate_hz: its sampling rate, where the file does not tell.
         flash_times_ns, clock, trace, emulator: as `VirtualBench` takes them.
 
     Raises:
-        BenchError: an unknown scenario, no such recording, or the emulator does not start.
+        BenchError: an unknown scenario, or the emulator does not start.
+        RecordingError: the recording is missing, or is none.
     """
     chosen = scenario(condition)
     signal = signal_of(board, seed)
     recording = None
     if replay is not None:
-        recording = Replay(replay, signal.rate_hz, signal.range_g, seed, fs=replay_rate_hz)
+        recording = Replay(replay, signal.rate_hz, signal.range_g, seed)
     plant = Plant(machine_of(board), chosen, seed, signal.site(), recording)
     machine = WiredMachine(board, plant, signal)
     bench = VirtualBench(

@@ -12,7 +12,7 @@ from wrench.analysis.files import find_recording
 from wrench.bench.assemble import Assembly, assemble, bare_flash
 from wrench.bench.emulator.runtime import installed_emulator
 from wrench.bench.flash_file import FlashFile
-from wrench.bench.plant import scenario
+from wrench.bench.plant import Playback, scenario
 from wrench.bench.ports import pty_needed
 from wrench.bench.serve import BenchServer
 from wrench.boards import load_board
@@ -31,8 +31,7 @@ class Options:
     seed: int = 1
     pace: float = 1.0
     pty: bool = False
-    replay: str | None = None
-    replay_rate_hz: float | None = None
+    replay: Playback | None = None
     image: str | None = None
     fresh: bool = False
     first_port: int | None = None
@@ -53,7 +52,7 @@ def up(
     board = load_board(options.board)
     scenario(options.scenario)
     if options.replay is not None:
-        find_recording(options.replay)
+        find_recording(options.replay.path)
     if options.pty:
         pty_needed()
     installed_emulator(say)
@@ -65,7 +64,6 @@ def up(
             condition=options.scenario,
             seed=options.seed,
             replay=options.replay,
-            replay_rate_hz=options.replay_rate_hz,
         )
         with (
             assembly.bench,

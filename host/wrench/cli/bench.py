@@ -16,6 +16,8 @@ from wrench.cli.signals import asked_to_end
 from wrench.errors import BenchError
 
 _MOST_TIMES_REAL = 20
+_BOARD = "pico-adxl345"
+_ABOVE_0 = click.FloatRange(min=0.0, min_open=True)
 _PACES = {"real": 1.0, "fast": float(_MOST_TIMES_REAL)}
 
 
@@ -49,11 +51,9 @@ def bench() -> None:
 @click.option(
     "--board",
     "board_file",
-    default="pico-adxl345",
-    show_default=True,
     metavar="FILE",
     shell_complete=completion.board_files,
-    help="Which board, by the name of a board file or its path.",
+    help="Which board, by the name of a board file or its path.  [default: pico-adxl345]",
 )
 @click.option(
     "--scenario",
@@ -83,7 +83,35 @@ def bench() -> None:
 @click.option(
     "--replay", type=click.Path(), metavar="FILE", help="A recording for the sensor to feel."
 )
-@click.option("--fs", "rate_hz", type=float, metavar="HZ", help="The recording's sampling rate.")
+@click.option("--fs", "rate_hz", type=_ABOVE_0, metavar="HZ", help="The recording's sampling rate.")
+@click.option("--rpm", type=_ABOVE_0, metavar="N", help="The speed of the recorded shaft.")
+@click.option(
+    "--unit",
+    type=click.Choice(["g", "mg", "m/s2", "mm/s2"]),
+    help="Of the recording's numbers.  [default: what the file tells, or g]",
+)
+@click.option(
+    "--full-scale",
+    "full_scale_g",
+    type=_ABOVE_0,
+    metavar="G",
+    help="What full scale of an integer WAV stands for.  [default: the sensor's range]",
+)
+@click.option(
+    "--axis", type=click.Choice(["x", "y", "z"]), help="The one axis of the recording to play."
+)
+@click.option(
+    "--shaft",
+    type=click.Choice(["motor", "recording"]),
+    default="motor",
+    show_default=True,
+    help="Whose speed the tacho shows while the motor turns.",
+)
+@click.option(
+    "--sensor",
+    metavar="DRIVER",
+    help="A board with this sensor, where --board names none.",
+)
 @click.option(
     "--image",
     "image_name",
@@ -102,29 +130,44 @@ def bench() -> None:
 )
 def up(
     *,
-    board_file: str,
+    board_file: str | None,
     condition: str,
     speed: str,
     seed: int,
     pty: bool,
     replay: str | None,
     rate_hz: float | None,
+    rpm: float | None,
+    unit: str | None,
+    full_scale_g: float | None,
+    axis: str | None,
+    shaft: str,
+    sensor: str | None,
     image_name: str | None,
     fresh: bool,
     first_port: int | None,
 ) -> None:
     """Boot an emulated board and keep it up until Ctrl-C."""
-    from wrench.bench.up import Options  # noqa: PLC0415  (scipy is not for `wrench --help`)
+    from wrench.bench.plant import Playback  # noqa: PLC0415  (scipy is not for `wrench --help`)
+    from wrench.bench.up import Options  # noqa: PLC0415
     from wrench.bench.up import up as bring_up  # noqa: PLC0415
 
+    of_recording = (rate_hz, rpm, unit, full_scale_g, axis)
+    if replay is None and (any(it is not None for it in of_recording) or shaft != "motor"):
+        raise click.UsageError(
+            "--fs, --rpm, --unit, --full-scale, --axis and --shaft are of a recording; "
+            "name it with --replay"
+        )
+    playback = None
+    if replay is not None:
+        playback = Playback(replay, *of_recording, turns_tacho=shaft == "recording")
     options = Options(
-        board_file,
+        _board_with(sensor, board_file),
         condition,
         seed,
         _PACES[speed],
         pty,
-        replay,
-        rate_hz,
+        playback,
         image_name,
         fresh,
         first_port,
@@ -132,6 +175,32 @@ def up(
     with showing("bench up") as display:
         bring_up(options, asked_to_end, click.echo, display)
     click.echo("bench ended")
+
+
+def _board_with(sensor: str | None, named: str | None) -> str:
+    """The board that is asked for: by its name, or the first of the board files with a sensor."""
+    from wrench.boards import known_boards, load_board  # noqa: PLC0415
+
+    if sensor is None:
+        return named or _BOARD
+    if named is not None:
+        if load_board(named).vibration.driver == sensor:
+            return named
+        raise click.UsageError(
+            f"the board {named} has another sensor than {sensor}; leave one of --board and "
+            "--sensor out"
+        )
+    drivers = {
+        name: load_board(name).vibration.driver
+        for name in (_BOARD, *(path.stem for path in known_boards()))
+    }
+    for name, driver in drivers.items():
+        if driver == sensor:
+            return name
+    raise click.UsageError(
+        f"no board file has the sensor {sensor}; choose one of "
+        + ", ".join(sorted(set(drivers.values())))
+    )
 
 
 @bench.command()

@@ -12,7 +12,7 @@ from types import TracebackType
 from wrench import image as images
 from wrench.bench.assemble import bare_flash, machine_of, signal_of
 from wrench.bench.emulator.runtime import installed_emulator
-from wrench.bench.plant import Plant, Replay, SensorSignal, scenario
+from wrench.bench.plant import Plant, Playback, Replay, SensorSignal, scenario
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board, load_board
@@ -158,7 +158,11 @@ class Ready(AbstractContextManager["Ready"]):
 def _recording(options: Options, signal: SensorSignal) -> Replay:
     assert options.replay
     return Replay(
-        options.replay, signal.rate_hz, float(signal.range_g), options.seed, seconds=_RECORDING_S
+        Playback(options.replay),
+        signal.rate_hz,
+        float(signal.range_g),
+        options.seed,
+        seconds=_RECORDING_S,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from wrench.bench import DEFAULT_EMULATOR
 from wrench.bench.assemble import assemble
 from wrench.bench.emulator import NOMINAL, ChipClock, StepSeen
-from wrench.bench.plant import Drive, Plant, Reading
+from wrench.bench.plant import Drive, Plant, Playback, Reading
 from wrench.bench.virtual import CONSOLE, LINK, STEP_NS, BenchPort, VirtualBench
 from wrench.bench.wiring import WiredMachine
 from wrench.boards import Board
@@ -35,6 +35,7 @@ class VirtualRig(Rig):
         step_ns: int = STEP_NS,
         flash_times_ns: dict[str, int] | None = None,
         seed: int = 1,
+        replay: Playback | None = None,
         clock: ChipClock = NOMINAL,
         trace: bool = True,
         emulator: str = DEFAULT_EMULATOR,
@@ -45,6 +46,7 @@ class VirtualRig(Rig):
             content,
             condition=condition,
             seed=seed,
+            replay=replay,
             step_ns=step_ns,
             flash_times_ns=flash_times_ns,
             clock=clock,

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from wrench.errors import RecordingError
 from wrench.recording import schema
 from wrench.recording.reader import AXES, Recording, Table, Waveform
+from wrench.units import STANDARD_GRAVITY
 
-G_M_S2 = 9.80665
 WHAT = ("waveform", "status", "features", "events")
 _PIECE_S = 60.0
 _ACCELERATION, _TIME = 12, 17  # what UFF's dataset 58 calls them
@@ -306,7 +306,7 @@ def _uff_record(
         z_axis_spec_data_type=_NONE,
         z_axis_axis_units_lab="NONE",
         **dict.fromkeys(_UFF_EXPONENTS, 0),
-        data=stretch.acceleration_g[:, axis] * G_M_S2,
+        data=stretch.acceleration_g[:, axis] * STANDARD_GRAVITY,
         x=times,
     )
 
@@ -383,5 +383,5 @@ def _told(job: Job) -> dict[str, str]:
         "rate_hz": repr(rate),
         "rate_sd_hz": repr(sd),
         "gaps": json.dumps([asdict(gap) for gap in job.recording.gaps()]),
-        "g_m_s2": repr(G_M_S2),
+        "g_m_s2": repr(STANDARD_GRAVITY),
     }

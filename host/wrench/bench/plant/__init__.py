@@ -2,8 +2,9 @@
 
 `Plant` takes what the motor driver's pins did and returns what the sensors feel. One file per
 subject, in the order of a step: `supply`, `motor`, `load`, `bearing`, `wear`, `thermal`,
-`vibration` (or `replay`, a recording instead of it), `machine`, which ties them together, and
-`sensors`, what a chip makes of the acceleration. `wrench.bench.scenarios` lists what can be wrong.
+`vibration` (or `replay` of a `playback`, a recording instead of it), `machine`, which ties them
+together, and `sensors`, what a chip makes of the acceleration. `wrench.bench.scenarios` lists what
+can be wrong.
 """
 
 from wrench.bench.plant.bearing import (
@@ -15,6 +16,7 @@ from wrench.bench.plant.bearing import (
     DefectKind,
 )
 from wrench.bench.plant.machine import Drive, MachineParameters, Plant, Reading
+from wrench.bench.plant.playback import Playback
 from wrench.bench.plant.replay import Replay
 from wrench.bench.plant.sensors import (
     MPU6050,
@@ -45,6 +47,7 @@ __all__ = [
     "MachineParameters",
     "MpuSignal",
     "Plant",
+    "Playback",
     "Reading",
     "Replay",
     "Scenario",

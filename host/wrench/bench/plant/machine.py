@@ -43,6 +43,7 @@ _TURN_RAD = 2.0 * math.pi
 _JAM_TORQUE_NM = 5.0
 _LOCK_STRIKE_G = 8.0
 _DRIVER_IDLE_W = 0.15
+_TURNS_FROM = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,8 @@ class Plant:
         Where the accelerometer listens and with what bandwidth.
     replay
         A recording to feel instead of the synthetic vibration. Motor, heat, wear and load run on;
-        the recording is played as it is, whatever the shaft does, plus gravity.
+        the recording is played as it is, whatever the shaft does, plus gravity. The tacho shows the
+        recorded shaft where the replay has its speed.
 
     Notes
     -----
@@ -160,6 +162,7 @@ class Plant:
         self.sensor = sensor
         self.replay = replay
         self.time_s = 0.0
+        self._recorded_pulses = 0.0
         seeds = np.random.SeedSequence(seed).spawn(5)
         load, slip, rub_times, rub, floor = seeds
         self._slip_generator = np.random.default_rng(slip)
@@ -384,7 +387,7 @@ class Plant:
         shares_a = self.bus.currents_a(drawn)
         return Reading(
             acceleration_g=self._acceleration(times, duration_s, surface),
-            tacho_edge_s=self._tacho(),
+            tacho_edge_s=self._tacho(duration_s),
             time_s=self.time_s,
             speed_rpm=motor.speed_rad_s * 60.0 / _TURN_RAD,
             shaft_turns=motor.angle_rad / _TURN_RAD,
@@ -485,10 +488,12 @@ class Plant:
 
     def _knock_if_turning(self) -> None:
         relative = abs(self.motor.speed_rad_s) / self.parameters.rated_speed_rad_s
-        if relative > 0.01:
+        if relative > _TURNS_FROM:
             self.knock(_LOCK_STRIKE_G * relative)
 
-    def _tacho(self) -> FloatArray:
+    def _tacho(self, duration_s: float) -> FloatArray:
+        if self.replay is not None and self.replay.tacho_rpm is not None:
+            return self._recorded_tacho(self.replay.tacho_rpm, duration_s)
         per_rad = self.parameters.tacho_pulses_per_turn / _TURN_RAD
         motor = self.motor
         angles = motor.angles_rad
@@ -505,6 +510,16 @@ class Plant:
                 share = (pulse - before) / (after - before)
                 edges.append(times[index - 1] + share * (times[index] - times[index - 1]))
         return np.sort(np.asarray(edges, dtype=np.float64))
+
+    def _recorded_tacho(self, speed_rpm: float, duration_s: float) -> FloatArray:
+        """Of the recorded shaft, as long as the motor turns."""
+        if abs(self.motor.speed_rad_s) < _TURNS_FROM * self.parameters.rated_speed_rad_s:
+            return np.empty(0)
+        per_s = speed_rpm / 60.0 * self.parameters.tacho_pulses_per_turn
+        before = self._recorded_pulses
+        self._recorded_pulses = before + per_s * duration_s
+        pulses = np.arange(math.floor(before) + 1, math.floor(self._recorded_pulses) + 1)
+        return np.asarray((pulses - before) / per_s, np.float64)
 
 
 def _with_unbalance(parameters: VibrationParameters, extra_g_mm: float) -> VibrationParameters:

@@ -6,14 +6,14 @@ A recording is played as it is: it is not scaled, and does not follow the speed 
 from __future__ import annotations
 
 import math
-import os
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from wrench.analysis.files import Samples, read_samples
+from wrench.analysis.files import Samples
+from wrench.bench.plant.playback import Playback, samples_of
 from wrench.bench.plant.vibration import FloatArray
 from wrench.errors import BenchError
 
@@ -25,8 +25,8 @@ class Replay:
 
     Parameters
     ----------
-    path
-        See `wrench.analysis.files.find_recording`.
+    playback
+        Which recording, and what its file does not tell.
     sensor_rate_hz
         The sensor's true rate. The recording is resampled to it with a linear-phase low-pass
         (polyphase, Kaiser window) that passes 0.84 and stops 1.0 of half the lower rate.
@@ -34,8 +34,6 @@ class Replay:
         The sensor's range; what exceeds it is clipped, counted and said in `notes`.
     seed
         Where a continuous recording starts. One that is made of snippets starts at its beginning.
-    fs, full_scale_g
-        See `wrench.analysis.files.read_samples`.
     span
         Part of the recording to use, as fractions from 0 to 1.
     seconds
@@ -50,7 +48,9 @@ class Replay:
     duration_s
         Of one loop.
     rpm
-        Speed of the recorded shaft, where the file tells; it is not that of the plant.
+        Speed of the recorded shaft, where it is known; it is not that of the plant.
+    tacho_rpm
+        What a tacho is to show, where it is to show the recorded shaft; else None.
     clipped_fraction
         Of all samples.
 
@@ -70,20 +70,18 @@ class Replay:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        playback: Playback,
         sensor_rate_hz: float,
         range_g: float = 16.0,
         seed: int = 0,
         *,
-        fs: float | None = None,
-        full_scale_g: float | None = None,
         span: tuple[float, float] = (0.0, 1.0),
         seconds: float | None = None,
     ) -> None:
-        scale = range_g if full_scale_g is None else full_scale_g
-        recording = read_samples(path, fs=fs, full_scale_g=scale)
+        recording = samples_of(playback, range_g)
         self.notes: list[str] = list(recording.notes)
         self.rpm = recording.rpm
+        self.tacho_rpm = self.rpm if playback.turns_tacho else None
         self.sensor_rate_hz = sensor_rate_hz
         if not 0.0 <= span[0] < span[1] <= 1.0:
             raise BenchError(
@@ -122,6 +120,15 @@ class Replay:
             self.notes.append(
                 f"The recording was made at {recording.rate_hz:g} Hz: there is nothing above "
                 f"{recording.rate_hz / 2:g} Hz."
+            )
+        if self.rpm and not self.tacho_rpm:
+            self.notes.append(
+                f"The recorded shaft turned at {self.rpm:.0f} rpm; the tacho shows the motor's own."
+            )
+        elif self.tacho_rpm:
+            self.notes.append(
+                f"The tacho shows the recorded shaft's {self.tacho_rpm:.0f} rpm while the motor "
+                "turns."
             )
         self.notes.append(
             f"It plays {self.duration_s:.1f} s and then starts again, whatever the shaft does."

@@ -28,11 +28,11 @@ import numpy.typing as npt
 from scipy import signal
 
 from wrench.bench.plant.bearing import Strike
+from wrench.units import STANDARD_GRAVITY
 
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
 
-STANDARD_GRAVITY = 9.80665
 _RUB_FROM_HZ = 100.0
 _NEGLIGIBLE_G = 1e-9
 

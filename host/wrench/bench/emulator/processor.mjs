@@ -9,16 +9,28 @@ import { mendWaking, wakes } from './interrupts.mjs';
 import { LibraryCore } from './library_core.mjs';
 import { Memory, shortcutMemory } from './memory.mjs';
 import { mendSysTick } from './systick.mjs';
+import { TranslatedCore } from './translated_core.mjs';
+import { warmUp } from './warm_up.mjs';
+
+const CORES = {
+  translated: (memory, missCycles) => new TranslatedCore(memory, missCycles),
+  fast: (memory) => new FastCore(memory),
+  library: () => new LibraryCore(),
+};
 
 export class Processor {
   // bootrom: Uint32Array; core: 'fast' or 'library', rp2040js's own as a second opinion; missCycles: what a miss of the
   // XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
   constructor({ bootrom, core = 'fast', missCycles = 0 }) {
     this.memory = new Memory();
-    this.memory.bootrom32.set(bootrom);
     this.flash = this.memory.flash8;
     this.missCycles = missCycles;
-    this.executor = core === 'library' ? new LibraryCore() : new FastCore(this.memory);
+    this.executor = CORES[core](this.memory, missCycles);
+    if (core !== 'library') {
+      this.powerUp();
+      warmUp(this);
+    }
+    this.memory.bootrom32.set(bootrom);
   }
 
   // A chip as after power-on or reset: everything is new but boot ROM and flash.
@@ -34,7 +46,7 @@ export class Processor {
     mendWaking(rp2040.core);
     mendSysTick(rp2040, clock, crystal.rate);
     chargeExceptions(rp2040.core, clock);
-    this.cache = this.missCycles ? new XipCache(this.missCycles) : null;
+    this.cache = this.missCycles ? new XipCache(this.missCycles, this.memory) : null;
     if (this.cache) chargeFlashReads(rp2040.core, clock, this.cache);
     this.executor.attach(rp2040, clock, this.cache);
   }

@@ -16,9 +16,9 @@ export function makeEngine(memory, table, missCycles) {
     types,
     imports: [['memory', { memory: pages }], ['table', { table: 1 }]],
     functions: [
-      { type: 1, locals: 0, body: new Body().get(1).get(2).get(0).callIndirect(0).op(0x0b) },
-      { type: 2, locals: 3, body: look(missCycles) },
-      { type: 3, locals: 2, body: divide() },
+      { type: 1, locals: 0, code: new Body().get(1).get(2).get(0).callIndirect(0).op(0x0b).bytes },
+      { type: 2, locals: 3, code: look(missCycles).bytes },
+      { type: 3, locals: 2, code: divide().bytes },
     ],
     exports: [['enter', 0], ['look', 1], ['divide', 2]],
   });

@@ -4,25 +4,26 @@
 
 import { DIVIDER_CELL, FIRST, LAST } from './divider.mjs';
 import { CODED_AT, CODED_SHIFT, FLASH_AT, FLASH_SIZE, SRAM_AT, SRAM_SIZE } from './memory.mjs';
-import { BUDGET, CALLS, FETCHED, LEFT_CELL, LEFT_OUT, LINE_CELL, UNTRANSLATED, cellAt } from './shared.mjs';
+import { BUDGET, CALLS, FETCHED, LEFT_CELL, LINE_CELL, UNTRANSLATED, cellAt } from './shared.mjs';
 import { ops } from './wasm_writer.mjs';
 
 // Locals: two parameters, r0 to r14, flags, then what lasts for a block or an instruction.
 export const ENTRY = 0, LEFT = 1, R0 = 2, NZ = 17, C = 18, V = 19;
-const A = 20, B = 21, X = 22, SHIFTED = 23;              // where C and V come from
-export const PC_OUT = 24, WHY = 25;
+export const A = 20, B = 21, X = 22, SHIFTED = 23;       // where C and V come from
+export const PC_OUT = 24, EXIT = 25;
 const O = 26, T = 27;
-export const LINE = 28, LOCALS = 29;
+export const LINE = 28, WORD = 29, LOCALS = 30;
 
 const FLASH_BASE = 0x10000000, SRAM_BASE = 0x20000000, SIO = 0xd0000000;
 const LINE_BYTES = 8, SAME_SET = 0x1ff8;                 // address bits that choose a set of the XIP cache
 const SP = 13, LR = 14, PC = 15;
-const NO_OP = 0, ADD = 1, SUB = 2, CARRY = 3;            // the operation of A, B and X; CARRY: added with a carry
+// The operation of A, B and X; CARRY: added with a carry.
+export const NO_OP = 0, ADD = 1, SUB = 2, CARRY = 3;
 const { add, and, eqz, or, shl, shrS, shrU, sub, xor } = ops;
 
 export class InstructionCode {
   // body: a Body; cached: whether the XIP cache is modelled.
-  constructor(body, cached, read32) {
+  constructor(body, cached, read32, firstExit) {
     this.body = body;
     this.cached = cached;
     this.read32 = read32;
@@ -30,6 +31,9 @@ export class InstructionCode {
     this.written = new Set();
     this.literals = [];               // addresses whose content is part of the code
     this.exitLevel = 0;
+    this.exits = [];                  // two words each: PC and why; cost, and where flags come from
+    this.firstExit = firstExit;
+    this.operated = false;
   }
 
   beginBlock() {
@@ -41,6 +45,7 @@ export class InstructionCode {
   forget() {
     this.operation = NO_OP;           // where V comes from; NO_OP: from its local
     this.carry = NO_OP;               // likewise C; SHIFTED: from a shift
+    this.shift = 0;
     this.nzFrom = null;
     this.operationAt = null;
   }
@@ -76,27 +81,18 @@ export class InstructionCode {
     const { body } = this;
     body.tee(X);
     this.used.add(C).add(V); this.written.add(C).add(V);
+    this.operated = true;
     this.operation = this.carry = operation;
     this.operationAt = this.at;
     this.result(d, value);
   }
   pushCarry() {
     const { body } = this;
-    if (this.carry === NO_OP) { body.get(this.flagLocal(C)); return; }
-    if (this.carry === SHIFTED) {
-      body.get(SHIFTED);
-      if (this.shift) body.i32(this.shift).op(shl);
-    } else if (this.carry === SUB) {                     // (a & ~b) | ((a | ~b) & ~x)
-      body.get(A).get(B).i32(-1).op(xor, and).get(A).get(B).i32(-1).op(xor, or).get(X).i32(-1).op(xor, and, or);
-    } else {                                             // (a & b) | ((a | b) & ~x)
-      body.get(A).get(B).op(and).get(A).get(B).op(or).get(X).i32(-1).op(xor, and, or);
-    }
+    if (this.carry === NO_OP) body.get(this.flagLocal(C));
+    else pushCarryOf(body, this.carry, this.shift);
   }
   pushOverflow() {
-    const { body } = this;
-    if (this.operation === NO_OP) body.get(this.flagLocal(V));
-    else if (this.operation === SUB) body.get(A).get(B).op(xor).get(A).get(X).op(xor, and);
-    else body.get(A).get(X).op(xor).get(B).get(X).op(xor, and);
+    if (this.operation === NO_OP) this.body.get(this.flagLocal(V)); else pushOverflowOf(this.body, this.operation);
   }
   // Puts C and V into their locals; what is known of where they come from stays true.
   storeFlags() {
@@ -139,12 +135,9 @@ export class InstructionCode {
   // ---- leaving ------------------------------------------------------------------------------------------------------
   // Ends the function, `cost` cycles after the beginning of the block, with the PC at `pc`; null: it is in PC_OUT.
   leave(pc, why, cost) {
-    const { body } = this;
-    this.storeFlags();
-    this.pay(cost);
-    if (pc !== null) body.i32(pc).set(PC_OUT);
-    if (why) body.i32(why).set(WHY);
-    body.br(this.exitLevel);
+    const { body } = this, exit = this.exits.length;
+    this.exits.push(pc === null ? 0 : pc | (why << 30), cost | (this.operation << 8) | (this.carry << 10) | (this.shift << 16));
+    body.i32(this.firstExit + 4 * exit).set(EXIT).br(this.exitLevel);
   }
   pay(cost) { if (cost) this.body.get(LEFT).i32(cost).op(sub).set(LEFT); }
   // Ends the function where the cycles left no longer suffice for the block.
@@ -214,10 +207,15 @@ export class InstructionCode {
     finish();
     if (this.cached && !one.last) this.leaveWhereLate(one.next, BUDGET, this.spent + cost);
     body.else();
-    body.get(O).i32(SRAM_BASE).op(add);
-    this.callLoad(one, size, opcode, finish, cost);
+    if (one.elsewhere) {
+      body.get(O).i32(SRAM_BASE).op(add);
+      this.callLoad(one, size, opcode, finish, cost);
+      this.line = null;
+    } else {
+      this.leave(one.at, FETCHED, this.spent);
+    }
     body.end().end();
-    this.line = null;
+    if (this.cached) this.line = null;
     this.spent += cost;
   }
   // Leaves on the stack whether what is on it is an offset below `limit`, and a multiple of 4 where a word is meant.
@@ -293,6 +291,12 @@ export class InstructionCode {
       this.overwritten(one, () => this.index(O, size), size, cost);
       body.end();
       body.else();
+      if (!one.elsewhere) {
+        this.leave(one.at, FETCHED, this.spent);
+        body.end();
+        this.spent += cost;
+        return;
+      }
       body.get(O).i32(SRAM_BASE).op(add);
     } else {
       body.i32(address);
@@ -330,7 +334,7 @@ export class InstructionCode {
   unlessInSram(one, room) {
     const { body } = this;
     body.get(O).i32(2).op(ops.rotr).i32((SRAM_SIZE - room) >>> 2).op(ops.gtU).if();
-    this.leave(one.at, LEFT_OUT, this.spent);
+    this.leave(one.at, FETCHED, this.spent);
     body.end();
   }
   storeList(one, registers, cost) {
@@ -435,6 +439,7 @@ export class InstructionCode {
     } else {
       body.i32(s || 31).op(shrS);
     }
+    this.operated = true;
     this.carry = SHIFTED;
     this.shift = id === 0 ? s - 1 : (32 - s) & 31;
     this.used.add(C); this.written.add(C);
@@ -566,7 +571,7 @@ export class InstructionCode {
   unlessException(one) {
     const { body } = this;
     body.i32(28).op(shrU).i32(15).op(ops.eq).if();
-    this.leave(one.at, LEFT_OUT, this.spent);
+    this.leave(one.at, FETCHED, this.spent);
     body.end();
   }
   storeMultiple(one) {
@@ -599,6 +604,21 @@ export class InstructionCode {
     if (id === 31) { body.i32((at + 2) | 1); this.write(LR, (at + 2) | 1); }
     this.spent += 2;
   }
+}
+
+export function pushCarryOf(body, carry, shift) {
+  if (carry === SHIFTED) {
+    body.get(SHIFTED);
+    if (shift) body.i32(shift).op(shl);
+  } else if (carry === SUB) {                            // (a & ~b) | ((a | ~b) & ~x)
+    body.get(A).get(B).i32(-1).op(xor, and).get(A).get(B).i32(-1).op(xor, or).get(X).i32(-1).op(xor, and, or);
+  } else {                                               // (a & b) | ((a | b) & ~x)
+    body.get(A).get(B).op(and).get(A).get(B).op(or).get(X).i32(-1).op(xor, and, or);
+  }
+}
+export function pushOverflowOf(body, operation) {
+  if (operation === SUB) body.get(A).get(B).op(xor).get(A).get(X).op(xor, and);
+  else body.get(A).get(X).op(xor).get(B).get(X).op(xor, and);
 }
 
 function listed(bits) { return [0, 1, 2, 3, 4, 5, 6, 7].filter((n) => (bits >> n) & 1); }

@@ -13,6 +13,7 @@ export const REGISTERS_AT = 0x8000;                             // r0 to r15
 export const CELLS_AT = 0x8040, CELLS = 16;                     // words; `translated_core.mjs` says which is which
 export const TAGS_AT = 0x9000, OLDER_AT = 0xb000, LOOKS_AT = 0xb400, SETS = 1024;   // the XIP cache's
 export const CODED_AT = 0x10000, CODED_SHIFT = 5;               // a byte for 32 of SRAM: translated code comes from there
+export const EXITS_AT = 0x20000, MOST_EXITS = 0x1c000;          // see `translator.mjs`; two words each
 // A word for each halfword that an instruction may begin at: see `translations.mjs`. Three windows of the address space,
 // from 0, from 0x10000000 and from 0x20000000.
 export const HEADS_AT = 0x400000, HEADS_WINDOW = 0x200000;
@@ -38,6 +39,7 @@ export class Memory {
     this.older = new Uint8Array(buffer, OLDER_AT, SETS);
     this.looks = new Float64Array(buffer, LOOKS_AT, 2);
     this.coded = new Uint8Array(buffer, CODED_AT, SRAM_SIZE >> CODED_SHIFT);
+    this.exits = new Int32Array(buffer, EXITS_AT, 2 * MOST_EXITS);
     this.heads = new Int32Array(buffer, HEADS_AT, 3 * HEADS_WINDOW / 2);
     this.onChange = null;           // (address, size): what may be code has been written to, or null
   }

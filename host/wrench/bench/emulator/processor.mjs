@@ -12,6 +12,7 @@ import { mendSysTick } from './systick.mjs';
 import { TranslatedCore } from './translated_core.mjs';
 import { warmUp } from './warm_up.mjs';
 
+const FLASH_BASE = 0x10000000;
 const CORES = {
   translated: (memory, missCycles) => new TranslatedCore(memory, missCycles),
   fast: (memory) => new FastCore(memory),
@@ -19,9 +20,9 @@ const CORES = {
 };
 
 export class Processor {
-  // bootrom: Uint32Array; core: 'fast' or 'library', rp2040js's own as a second opinion; missCycles: what a miss of the
+  // bootrom: Uint32Array; core: 'translated'; 'fast', which interprets; or 'library', rp2040js's own; missCycles: what a miss of the
   // XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
-  constructor({ bootrom, core = 'fast', missCycles = 0 }) {
+  constructor({ bootrom, core = 'translated', missCycles = 0 }) {
     this.memory = new Memory();
     this.flash = this.memory.flash8;
     this.missCycles = missCycles;
@@ -32,6 +33,9 @@ export class Processor {
     }
     this.memory.bootrom32.set(bootrom);
   }
+
+  // The content of the flash chip has been changed by whoever calls this.
+  flashChanged(from, size) { this.memory.changed(FLASH_BASE + from, size); }
 
   // A chip as after power-on or reset: everything is new but boot ROM and flash.
   powerUp(crystal = new Crystal()) {

@@ -47,7 +47,7 @@ export function decode(at, read16) {
 
 // The blocks around `start` in order of address: [{at, code: [instructions], next}].
 // read16(address); inside(address): may be translated; taken(address): belongs to another region;
-// seen(address): has been branched to.
+// seen(address): has been branched to often enough to be worth it.
 export function findRegion(start, { read16, inside, taken, seen }) {
   const found = new Map(), leaders = new Set([start]), waiting = [start];
   let blocks = 1;
@@ -65,6 +65,7 @@ export function findRegion(start, { read16, inside, taken, seen }) {
         blocks++;
       }
       if (flow === JUMP || flow === LAST_LEFT_OUT || (flow === ELSEWHERE && one.id !== 31)) break;
+      if ((flow === CALL || flow === ELSEWHERE) && !seen(next)) break;
       at = next;
     }
   }

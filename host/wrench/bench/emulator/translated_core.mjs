@@ -50,9 +50,9 @@ export class TranslatedCore extends FastCore {
       if (why === UNTRANSLATED) {
         if (clock.cycles < this.limit && !translations.arrived(r[PC])) this.interpret();
       } else if (why === FETCHED) {
-        this.interpretOn();
+        this.interpretOne(r[PC]);
       } else if (clock.cycles < this.limit) {
-        if (why === LEFT_OUT) this.interpretOne(); else this.interpretOn();
+        if (why === LEFT_OUT) this.interpretOne(r[PC]); else this.interpretOn();
       }
     } while (clock.cycles < this.limit);
   }
@@ -61,10 +61,11 @@ export class TranslatedCore extends FastCore {
     this.interpret();
     this.near = false;
   }
-  interpretOne() {
+  interpretOne(at) {
     const { limit } = this;
     this.limit = ONE_INSTRUCTION;
     this.interpret();
+    this.translations.leftOut(at);
     if (this.limit === ONE_INSTRUCTION) this.limit = limit;
   }
 
@@ -94,6 +95,13 @@ export class TranslatedCore extends FastCore {
     this.shift = FLASH_SHIFT;
   }
 
+  load32(at, pc, cycles) { this.translations.wentElsewhere(pc - 2, at); return super.load32(at, pc, cycles); }
+  load16(at, pc, cycles) { this.translations.wentElsewhere(pc - 2, at); return super.load16(at, pc, cycles); }
+  load8(at, pc, cycles) { this.translations.wentElsewhere(pc - 2, at); return super.load8(at, pc, cycles); }
+  store32(at, x, pc, cycles) { this.translations.wentElsewhere(pc - 2, at); super.store32(at, x, pc, cycles); }
+  store16(at, x, pc, cycles) { this.translations.wentElsewhere(pc - 2, at); super.store16(at, x, pc, cycles); }
+  store8(at, x, pc, cycles) { this.translations.wentElsewhere(pc - 2, at); super.store8(at, x, pc, cycles); }
+
   // What translated code calls: `IMPORTS` says how.
   calls() {
     const { cells, engine } = this;
@@ -113,30 +121,30 @@ export class TranslatedCore extends FastCore {
     // Written out one by one: V8 then calls each method straight.
     return {
       load32: (at, pc, left, line) => {
-        const x = this.load32(at, pc, before(left, line));
+        const x = super.load32(at, pc, before(left, line));
         after();
         return x;
       },
       load16: (at, pc, left, line) => {
-        const x = this.load16(at, pc, before(left, line));
+        const x = super.load16(at, pc, before(left, line));
         after();
         return x;
       },
       load8: (at, pc, left, line) => {
-        const x = this.load8(at, pc, before(left, line));
+        const x = super.load8(at, pc, before(left, line));
         after();
         return x;
       },
       store32: (at, x, pc, left, line) => {
-        this.store32(at, x, pc, before(left, line));
+        super.store32(at, x, pc, before(left, line));
         after();
       },
       store16: (at, x, pc, left, line) => {
-        this.store16(at, x, pc, before(left, line));
+        super.store16(at, x, pc, before(left, line));
         after();
       },
       store8: (at, x, pc, left, line) => {
-        this.store8(at, x, pc, before(left, line));
+        super.store8(at, x, pc, before(left, line));
         after();
       },
       overwritten: (address, size) => +this.translations.changed(address >>> 0, size),

@@ -9,7 +9,9 @@ import { findRegion } from './region.mjs';
 import { BLOCK_BITS, CALLS, IMPORTS, NEVER } from './shared.mjs';
 import { moduleOfRegions, translate } from './translator.mjs';
 
-const HOT = 400;                        // branches to an address before it is translated
+// Measured: to translate an instruction costs as much as to interpret it some thousand times.
+const HOT = 4000;                       // branches to an address before it is translated
+const WARM = 16;                        // what has a so much smaller part of them is left out of a region
 const BATCH = 8;                        // regions in a module, unless one is in demand
 const MOST_REWRITTEN = 8;               // code that is written over as often is left to the interpreter
 const FLASH_BASE = 0x10000000, SRAM_BASE = 0x20000000, FLASH_CODE = 0x200000;
@@ -29,9 +31,12 @@ export class Translations {
     this.cached = cached;
     this.environment = { memory: memory.wasm, table, ...calls };
     this.pages = memory.buffer.byteLength >>> 16;
+    this.hot = HOT;
     this.next = 1;                      // place in the table
+    this.exits = 0;                     // words of the memory's exits that are taken
     this.waiting = [];
     this.regions = [];                  // of those that are in force: {spans: [[from, until]], slots}
+    this.elsewhere = new Uint8Array(memory.heads.length);       // by slot: has read or written neither SRAM nor flash
     this.rewritten = new Map();
     this.exactly = new Uint8Array(SRAM_SIZE);
     this.below = 0;                     // where the last of flash ends that is part of a region
@@ -40,7 +45,7 @@ export class Translations {
       inside: (at) => at < BOOTROM_SIZE || (at >= FLASH_BASE && at < FLASH_BASE + FLASH_CODE) ||
         (at >= SRAM_BASE && at < SRAM_BASE + SRAM_SIZE),
       taken: (at) => this.heads[slotOf(at)] > 0,
-      seen: (at) => this.heads[slotOf(at)] !== 0,
+      seen: (at) => this.heads[slotOf(at)] > 0 || this.heads[slotOf(at)] <= -this.hot / WARM,
     };
     this.read32 = (at) => memory.all16[placeOf(at) >>> 1] | (memory.all16[(placeOf(at) >>> 1) + 1] << 16);
     memory.onChange = (address, size) => this.changed(address >>> 0, size);
@@ -54,10 +59,24 @@ export class Translations {
     if (head > 0) return true;
     if (head === NEVER) return false;
     this.heads[slot] = head - 1;
-    if (head - 1 === -HOT) this.waiting.push(at >>> 0);
-    else if (head - 1 !== -2 * HOT) return false;
-    if (this.waiting.length >= BATCH || head - 1 === -2 * HOT) this.translate();
+    const patience = Math.ceil(this.hot / WARM), times = 1 - head;
+    if (times === this.hot) this.waiting.push(at >>> 0);
+    else if (times !== this.hot + patience) return false;
+    if (this.waiting.length >= BATCH || times === this.hot + patience) this.translate();
     return this.heads[slot] > 0;
+  }
+
+  // The load or store at `pc` has gone to `address`, which is neither in SRAM nor as simple.
+  wentElsewhere(pc, address) {
+    const slot = slotOf(pc);
+    if (slot >= 0 && address >>> 24 !== 0x10) this.elsewhere[slot] = 1;
+  }
+  // The instruction at `at` was left to the interpreter: where its translation did not know that it goes elsewhere, it is
+  // made anew.
+  leftOut(at) {
+    if (!this.elsewhere[slotOf(at)]) return;
+    const region = this.regions.find(({ spans }) => spans.some(([from, until]) => at >= from && at < until));
+    if (region) this.drop([region], 1 - this.hot);
   }
 
   // Everything that is waiting, in one module.
@@ -67,10 +86,14 @@ export class Translations {
       const slot = slotOf(at);
       if (this.heads[slot] > 0) continue;
       const blocks = this.code.inside(at) ? findRegion(at, this.code) : [];
+      for (const { code } of blocks) for (const one of code) one.elsewhere = this.elsewhere[slotOf(one.at)] === 1;
       if (!blocks.length) { this.heads[slot] = NEVER; continue; }
-      const { body, literals } = translate(blocks, this);
+      const { bytes, literals, exits } = translate(blocks, this, 4 * this.exits);
+      if (this.exits + exits.length > this.memory.exits.length) { this.heads[slot] = NEVER; continue; }
+      this.memory.exits.set(exits, this.exits);
+      this.exits += exits.length;
       this.enter(blocks, literals, this.next++);
-      bodies.push(body);
+      bodies.push(bytes);
     }
     this.waiting = [];
     if (!bodies.length) return;
@@ -106,17 +129,20 @@ export class Translations {
     }
     const gone = this.regions.filter((region) => region.spans.some(([from, to]) => from < until && to > address));
     if (!gone.length) return false;
+    for (const { slots } of gone) this.rewritten.set(slots[0], (this.rewritten.get(slots[0]) ?? 0) + 1);
+    this.drop(gone, 0);
+    return true;
+  }
+  drop(gone, head) {
     for (const { place, slots } of gone) {
-      const times = (this.rewritten.get(slots[0]) ?? 0) + 1;
-      this.rewritten.set(slots[0], times);
-      for (const slot of slots) this.heads[slot] = times >= MOST_REWRITTEN ? NEVER : 0;
+      const given = this.rewritten.get(slots[0]) >= MOST_REWRITTEN ? NEVER : head;
+      for (const slot of slots) this.heads[slot] = given;
       this.table.set(place, null);
     }
     this.regions = this.regions.filter((region) => !gone.includes(region));
     this.memory.coded.fill(0);
     this.exactly.fill(0);
     for (const region of this.regions) this.mark(region);
-    return true;
   }
 }
 

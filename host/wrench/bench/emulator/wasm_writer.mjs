@@ -4,9 +4,10 @@
 export const I32 = 0x7f, FUNCREF = 0x70;
 const VOID = 0x40;
 
-const FIRST_SIZE = 1 << 12, ROOM = 16;                   // bytes; the longest that one call writes
+const FIRST_SIZE = 1 << 10, ROOM = 512;                  // bytes
 
 // Bytes, as of one function's body. Labels are absolute: `block`, `loop` and `if` return the level that `br` goes to.
+// Writing checks no bounds: `room` is to be called before each `ROOM` bytes or fewer.
 export class Body {
   constructor() {
     this.buffer = new Uint8Array(FIRST_SIZE);
@@ -21,12 +22,10 @@ export class Body {
     this.buffer = larger;
   }
   byte(byte) {
-    this.room();
     this.buffer[this.length++] = byte;
     return this;
   }
   op(first, second, third) {
-    this.room();
     const { buffer } = this;
     buffer[this.length++] = first;
     if (second === undefined) return this;
@@ -35,7 +34,6 @@ export class Body {
     return this;
   }
   number(n) {                                            // LEB128 without a sign
-    this.room();
     const { buffer } = this;
     for (; n > 127; n >>>= 7) buffer[this.length++] = (n & 127) | 128;
     buffer[this.length++] = n;
@@ -48,6 +46,10 @@ export class Body {
     return this;
   }
   i32(n) { return this.byte(0x41).signed(n); }
+  clear() {
+    this.length = 0;
+    return this;
+  }
   i64(n) { return this.op(0x42, n); }                    // 0 to 63
   get(local) { return this.op(0x20, local); }
   set(local) { return this.op(0x21, local); }
@@ -67,12 +69,13 @@ export class Body {
   br(level) { return this.op(0x0c).number(this.level - level); }
   brIf(level) { return this.op(0x0d).number(this.level - level); }
   brTable(levels) {
+    this.room(2 * levels.length + ROOM);
     this.op(0x0e).number(levels.length - 1);
     for (const level of levels) this.number(this.level - level);
     return this;
   }
   append(bytes) {
-    this.room(bytes.length);
+    this.room(bytes.length + ROOM);
     this.buffer.set(bytes, this.length);
     this.length += bytes.length;
     return this;
@@ -89,7 +92,7 @@ export const ops = {
 };
 
 // parts: types: [[parameters, results], ...]; imports: [[name, {func: type} | {memory: pages} | {table: size}], ...], all
-// from the module 'env'; functions: [{type, locals: number of i32, body}]; exports: [[name, function index]];
+// from the module 'env'; functions: [{type, locals: number of i32, code: bytes}]; exports: [[name, function index]];
 // elements: function indices that go into the table from `elementsAt` on.
 export function moduleOf({ types, imports, functions, exports = [], elementsAt = 0, elements = [] }) {
   const out = new Body();
@@ -97,13 +100,13 @@ export function moduleOf({ types, imports, functions, exports = [], elementsAt =
   const section = (id, items, write) => {
     if (!items.length) return;
     const content = new Body().number(items.length);
-    for (const item of items) write(content, item);
+    for (const item of items) { content.room(); write(content, item); }
     out.byte(id).number(content.length).append(content.bytes);
   };
   const name = (body, text) => body.number(text.length).append(Buffer.from(text));
   const list = (body, numbers) => {
     body.number(numbers.length);
-    for (const n of numbers) body.number(n);
+    for (const n of numbers) { body.room(); body.number(n); }
     return body;
   };
   section(1, types, (body, [from, to]) => list(list(body.byte(0x60), from), to));
@@ -116,10 +119,10 @@ export function moduleOf({ types, imports, functions, exports = [], elementsAt =
   section(3, functions, (body, { type }) => body.number(type));
   section(7, exports, (body, [as, index]) => name(body, as).byte(0).number(index));
   section(9, elements.length ? [elements] : [], (body) => list(body.byte(0).i32(elementsAt).byte(0x0b), elements));
-  section(10, functions, (body, { locals, body: code }) => {
+  section(10, functions, (body, { locals, code }) => {
     const declared = new Body();
     if (locals) declared.byte(1).number(locals).byte(I32); else declared.byte(0);
-    body.number(declared.length + code.length).append(declared.bytes).append(code.bytes);
+    body.number(declared.length + code.length).append(declared.bytes).append(code);
   });
   return out.bytes;
 }

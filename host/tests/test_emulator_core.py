@@ -1,5 +1,5 @@
-"""The emulator's own core against rp2040js's, instruction by instruction and with MicroPython on
-it.
+"""The emulator's own cores against rp2040js's, instruction by instruction and with MicroPython on
+them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from wrench import image
+from wrench.bench import CORES
 from wrench.bench.assemble import bare_flash
 from wrench.bench.emulator import Emulator, StepRequest, StepSeen
 from wrench.bench.emulator.runtime import installed_emulator, node
@@ -80,21 +81,23 @@ def test_instructions_under_node(script: Path) -> None:
 
 
 @pytest.mark.parametrize("miss_cycles", [0, 50])
-def test_micropython_is_the_same_on_both_cores(miss_cycles: int) -> None:
+def test_micropython_is_the_same_on_all_cores(miss_cycles: int) -> None:
     flash = bare_flash(image.find("stock"))
-    both = [run(flash, core, miss_cycles) for core in ("fast", "library")]
-    for step, (ours, theirs) in enumerate(zip(*both, strict=True)):
-        for seen in (ours, theirs):
+    runs = [run(flash, core, miss_cycles) for core in CORES]
+    for step, (translated, interpreted, library) in enumerate(zip(*runs, strict=True)):
+        assert translated == interpreted, f"step {step}"
+        for seen in (interpreted, library):
             if seen.xip:
                 del seen.xip["hits"]  # rp2040js's core counts every halfword that it fetches
-        assert ours == theirs, f"step {step}"
-    said = b"".join(data for seen in both[0] for _, data in seen.serial)
+        assert interpreted == library, f"step {step}"
+    said = b"".join(data for seen in runs[0] for _, data in seen.serial)
     assert b"end of work" in said
-    assert both[0][-1].now_ns == pytest.approx(STEPS * STEP_NS, rel=1e-4)
-    assert 0.3 * STEPS * STEP_NS < both[0][-1].idle_ns < 0.95 * STEPS * STEP_NS
+    last = runs[0][-1]
+    assert last.now_ns == pytest.approx(STEPS * STEP_NS, rel=1e-4)
+    assert 0.3 * STEPS * STEP_NS < last.idle_ns < 0.95 * STEPS * STEP_NS
     if miss_cycles:
-        assert both[0][-1].xip
-        assert both[0][-1].xip["misses"] > 10_000
+        assert last.xip
+        assert last.xip["misses"] > 10_000
 
 
 def run(flash: bytes, core: str, miss_cycles: int) -> list[StepSeen]:

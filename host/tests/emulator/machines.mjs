@@ -1,5 +1,5 @@
 // Two processors in step: one runs the core under test, the other rp2040js's own core, put right where it departs from
-// the ARMv6-M Architecture Reference Manual. Whatever is not memory is a recorder with effects on clock and interrupts.
+// the ARMv6-M Architecture Reference Manual, or the interpreter, for what has been translated. Whatever is not memory is a recorder with effects on clock and interrupts.
 
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -118,7 +118,7 @@ const isDivider = (address) => address >= 0xd0000060 && address < 0xd000007c && 
 
 // Puts a recorder in the place of everything from 0x40000000 up, but the divider. Writes below 0x40000100 act on clock and interrupts,
 // as peripherals do.
-function recordBus(processor) {
+function recordBus(processor, callsToo) {
   const { rp2040, clock } = processor, { core } = rp2040, seen = [];
   const alarm = clock.createAlarm(() => { seen.push(['alarm', clock.nanosCounter]); core.setInterrupt(alarm.irq, true); });
   const ticks = clock.createAlarm(() => {
@@ -158,17 +158,29 @@ function recordBus(processor) {
     };
   }
   rp2040.onBreak = (code) => seen.push(['break', code, core.PC & ~1, clock.nanosCounter]);
-  core.blTaken = (_, blx) => seen.push(['call', blx]);
+  if (callsToo) core.blTaken = (_, blx) => seen.push(['call', blx]);
   return seen;
 }
 
 export class Pair {
-  constructor(options = {}) {
-    this.fast = makeProcessor({ ...options, core: 'fast' });
-    this.reference = makeProcessor({ ...options, core: 'library' });
-    this.reference.executor = new ManualCore(this.reference);
-    this.both = [this.fast, this.reference];
-    this.seen = this.both.map(recordBus);
+  constructor({ core = 'fast', ...options } = {}) {
+    const translated = core === 'translated';
+    this.tested = makeProcessor({ ...options, core });
+    this.reference = makeProcessor({ ...options, core: translated ? 'fast' : 'library' });
+    if (!translated) this.reference.executor = new ManualCore(this.reference);
+    this.both = [this.tested, this.reference];
+    this.seen = this.both.map((p) => recordBus(p, !translated));           // translated code tells nobody of its calls
+    this.entered = 0;
+    if (!translated) return;
+    const { executor } = this.tested, { enter } = executor.engine;
+    executor.engine = { ...executor.engine, enter: (...all) => { this.entered++; return enter(...all); } };
+  }
+  // What has been written from here, past everything that could notice.
+  written() { this.each((_, { memory }) => [0, FLASH, SRAM].forEach((at) => memory.changed(at, 0x1000000))); }
+  translate(at) {
+    const { translations } = this.tested.executor;
+    translations.waiting.push(at);
+    translations.translate();
   }
   each(f) { this.both.forEach((p) => f(p.rp2040.core, p)); }
   fill(random) {
@@ -178,9 +190,11 @@ export class Pair {
       b[name].set(a[name].subarray(0, size));
     }
     for (let i = 0; i < BOOTROM_SIZE / 4; i++) a.bootrom[i] = b.bootrom[i] = random.u32();
+    this.written();
   }
   poke16(at, value) {
-    this.each((_, { rp2040 }) => {
+    this.each((_, { memory, rp2040 }) => {
+      memory.changed(at, 2);
       if (at >= SRAM) rp2040.sramView.setUint16(at - SRAM, value, true);
       else if (at >= FLASH) rp2040.flash16[(at - FLASH) >>> 1] = value;
       else rp2040.bootrom[at >>> 2] = at & 2 ? (rp2040.bootrom[at >>> 2] & 0xffff) | (value << 16) : (rp2040.bootrom[at >>> 2] & ~0xffff) | value;
@@ -191,7 +205,8 @@ export class Pair {
 
   // The names of all that differs, with both values.
   differences() {
-    const [a, b] = this.both.map(state), found = [];
+    const interpreted = !(this.reference.executor instanceof ManualCore);
+    const [a, b] = this.both.map((p) => state(p, interpreted)), found = [];
     for (const key of Object.keys(a)) if (a[key] !== b[key]) found.push(`${key}: ${show(a[key])}, should be ${show(b[key])}`);
     const [x, y] = this.both.map((p) => p.rp2040.sram);
     if (Buffer.compare(x, y)) { const at = x.findIndex((v, i) => v !== y[i]); found.push(`SRAM at ${show(SRAM + at)}: ${x[at]}, should be ${y[at]}`); }
@@ -211,7 +226,8 @@ export class Pair {
 
 const show = (v) => typeof v === 'number' && Number.isInteger(v) && v >= 0 ? `0x${v.toString(16)}` : v;
 
-function state({ rp2040: { core }, clock, cache }) {
+// rp2040js's core looks up every halfword that it fetches.
+function state({ rp2040: { core }, clock, cache }, hits) {
   const s = {};
   core.registers.forEach((v, i) => { s[`r${i}`] = i === PC ? (v & ~1) >>> 0 : v; });
   for (const name of ['N', 'Z', 'C', 'V', 'bankedSP', 'SPSEL', 'currentMode', 'IPSR', 'nPRIV', 'PM', 'waiting', 'eventRegistered',
@@ -220,5 +236,6 @@ function state({ rp2040: { core }, clock, cache }) {
   s.nanos = clock.nanosCounter;
   s.cycles = clock.totalCycles;
   if (cache) s.misses = cache.misses;
+  if (cache && hits) s.hits = cache.hits;
   return s;
 }

@@ -1,5 +1,6 @@
 // Random programs in long stretches: sleep and wake, alarms, nested exceptions, changes of clk_sys, self-modifying
-// code and the XIP cache, the core under test against the reference at every stop.
+// code and the XIP cache, the core under test against the reference at every stop. The interpreter's reference is
+// rp2040js's core; the interpreter is that of translated code.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -35,6 +36,7 @@ function prepare(pair, random) {
   write(CODE, program(random, CODE, CODE_SIZE));
   write(FLASH_CODE, program(random, FLASH_CODE, CODE_SIZE));
   const somewhere = () => random.pick([CODE, FLASH_CODE]) + 2 * random.below(CODE_SIZE / 2 - 64);
+  pair.written();
   for (let i = 0; i < 48; i++) pair.poke32(SRAM + 4 * i, somewhere() | 1);
 }
 
@@ -54,9 +56,11 @@ function launch(pair, random) {
   });
 }
 
-for (const missCycles of [0, 50]) {
-  test(`random programs, ${missCycles} cycles a miss`, () => {
-    const pair = new Pair({ missCycles }), random = new Random(SEED + missCycles);
+for (const [core, missCycles] of [['fast', 0], ['fast', 50], ['translated', 0], ['translated', 50]]) {
+  test(`random programs, ${core}, ${missCycles} cycles a miss`, () => {
+    const pair = new Pair({ core, missCycles }), random = new Random(SEED + missCycles);
+    const { translations } = pair.tested.executor;
+    if (translations) translations.hot = 2;
     pair.fill(random);
     let slept = 0, accesses = 0, alarms = 0;
     for (let n = 0; n < PROGRAMS; n++) {
@@ -73,7 +77,8 @@ for (const missCycles of [0, 50]) {
       }
       assert.equal(pair.flashDifference(), -1);
     }
-    const { clock, cache } = pair.fast;
+    const { clock, cache } = pair.tested;
+    if (translations) assert.ok(pair.entered > 10_000, `translated code has run ${pair.entered} times`);
     assert.ok(slept > 0 && alarms > 100 && accesses > 1000, 'the programs do something');
     assert.ok(slept < 0.7 * clock.nanosCounter, 'and not only sleep');
     if (cache) assert.ok(cache.misses > 1000 && cache.hits > cache.misses);
@@ -94,5 +99,5 @@ test('code that has just been written runs as written', () => {
   pair.each((core) => { core.registers.fill(0); core.registers[2] = CODE + 4; core.PC = CODE; });
   pair.both.forEach((p) => p.run(p.clock.nanosCounter + 1000));
   assert.deepEqual(pair.differences(), []);
-  assert.ok(pair.fast.rp2040.core.registers[0] >= 5 * 30);
+  assert.ok(pair.tested.rp2040.core.registers[0] >= 5 * 30);
 });

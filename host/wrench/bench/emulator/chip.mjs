@@ -19,8 +19,8 @@ const DEVICES = { adxl345: Adxl345, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: 
 
 export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,
-  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'fast' | 'library', button_held,
-  //           clock_ppm, timer_start_us, trace}
+  //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'translated' | 'fast' | 'library',
+  //           button_held, clock_ppm, timer_start_us, trace}
   constructor(options) {
     this.options = options;
     const { bootrom, core, xip_miss_cycles: missCycles } = options;
@@ -101,6 +101,7 @@ export class Chip {
     this.ssi = new SsiFlash(mcu, this.options.flash_timing);
     this.ssi.uniqueId = this.options.unique_id;
     this.ssi.onWrite = (what, until) => this.flashBusy(what, until);
+    this.ssi.onChange = (from, size) => this.processor.flashChanged(from, size);
     if (this.flashCounts) this.ssi.counts = this.flashCounts;
     this.flashCounts = this.ssi.counts;
     mcu.peripherals[SSI] = this.ssi;

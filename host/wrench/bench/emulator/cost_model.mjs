@@ -2,8 +2,10 @@
 // Figures: RP2040 datasheet section 2.6.3 (16 kB cache, two-way, 8-byte lines); 16 cycles in and 11 out of a Cortex-M0+
 // exception with the stacking done from SRAM; a miss fetches 8 bytes over QSPI at half the system clock, about 50 cycles.
 
+import { SETS } from './memory.mjs';
+
 const EXCEPTION_CYCLES = 27;
-const SETS = 1024, LINE_SHIFT = 3, TAG_SHIFT = LINE_SHIFT + 10;
+const LINE_SHIFT = 3, TAG_SHIFT = LINE_SHIFT + 10;
 
 export function chargeExceptions(core, clock) {
   const enter = core.exceptionEntry.bind(core);
@@ -15,19 +17,20 @@ export function chargeExceptions(core, clock) {
 
 export class XipCache {
   // `hits` counts look-ups that found their line; a core that fetches on within one line looks it up once.
-  constructor(missCycles) {
+  constructor(missCycles, memory) {
     this.missCycles = missCycles;
-    this.hits = 0;
-    this.misses = 0;
-    this.tags = new Int32Array(2 * SETS).fill(-1);
-    this.older = new Uint8Array(SETS);
+    this.tags = memory.tags.fill(-1);
+    this.older = memory.older.fill(0);
+    this.looks = memory.looks.fill(0);
   }
+  get hits() { return this.looks[0]; }
+  get misses() { return this.looks[1]; }
   // What reading `address` costs beyond a hit, in cycles.
   look(address) {
     const set = (address >>> LINE_SHIFT) & (SETS - 1), tag = (address & 0xffffff) >> TAG_SHIFT, way = set << 1;
-    if (this.tags[way] === tag) { this.older[set] = 1; this.hits++; return 0; }
-    if (this.tags[way + 1] === tag) { this.older[set] = 0; this.hits++; return 0; }
-    this.misses++;
+    if (this.tags[way] === tag) { this.older[set] = 1; this.looks[0]++; return 0; }
+    if (this.tags[way + 1] === tag) { this.older[set] = 0; this.looks[0]++; return 0; }
+    this.looks[1]++;
     this.tags[way + this.older[set]] = tag;
     this.older[set] ^= 1;
     return this.missCycles;

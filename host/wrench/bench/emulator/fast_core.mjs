@@ -12,115 +12,9 @@
 // the unprivileged level.
 
 import { XipCache } from './cost_model.mjs';
+import { Divider } from './divider.mjs';
+import { OPS } from './instruction_set.mjs';
 import * as sizes from './memory.mjs';
-
-// Op number: encoding (bit 15 first; a dash is any bit), name. First match wins.
-// A5.2: 16-bit instructions; A5.3: the first halfword of 32-bit ones.
-const ENCODINGS = [
-  // A5.2.1  shift (immediate), add, subtract, move and compare
-  [0, '00000-----------', 'LSLS Rd, Rm, #imm5 (MOVS Rd, Rm)'],
-  [1, '00001-----------', 'LSRS Rd, Rm, #imm5'],
-  [2, '00010-----------', 'ASRS Rd, Rm, #imm5'],
-  [3, '0001100---------', 'ADDS Rd, Rn, Rm'],
-  [4, '0001101---------', 'SUBS Rd, Rn, Rm'],
-  [5, '0001110---------', 'ADDS Rd, Rn, #imm3'],
-  [6, '0001111---------', 'SUBS Rd, Rn, #imm3'],
-  [7, '00100-----------', 'MOVS Rd, #imm8'],
-  [8, '00101-----------', 'CMP Rn, #imm8'],
-  [9, '00110-----------', 'ADDS Rdn, #imm8'],
-  [10, '00111-----------', 'SUBS Rdn, #imm8'],
-  // A5.2.2  data processing
-  [11, '0100000000------', 'ANDS'],
-  [12, '0100000001------', 'EORS'],
-  [13, '0100000010------', 'LSLS Rdn, Rm'],
-  [14, '0100000011------', 'LSRS Rdn, Rm'],
-  [15, '0100000100------', 'ASRS Rdn, Rm'],
-  [16, '0100000101------', 'ADCS'],
-  [17, '0100000110------', 'SBCS'],
-  [18, '0100000111------', 'RORS'],
-  [19, '0100001000------', 'TST'],
-  [20, '0100001001------', 'RSBS Rd, Rn, #0'],
-  [21, '0100001010------', 'CMP Rn, Rm (low)'],
-  [22, '0100001011------', 'CMN'],
-  [23, '0100001100------', 'ORRS'],
-  [24, '0100001101------', 'MULS'],
-  [25, '0100001110------', 'BICS'],
-  [26, '0100001111------', 'MVNS'],
-  // A5.2.3  special data instructions, branch and exchange
-  [27, '01000100--------', 'ADD Rdn, Rm (any)'],
-  [28, '01000101--------', 'CMP Rn, Rm (any)'],
-  [29, '01000110--------', 'MOV Rd, Rm (any)'],
-  [30, '010001110----000', 'BX'],
-  [31, '010001111----000', 'BLX'],
-  [32, '01001-----------', 'LDR Rt, label'],
-  // A5.2.4  load and store single data item
-  [33, '0101000---------', 'STR Rt, [Rn, Rm]'],
-  [34, '0101001---------', 'STRH Rt, [Rn, Rm]'],
-  [35, '0101010---------', 'STRB Rt, [Rn, Rm]'],
-  [36, '0101011---------', 'LDRSB Rt, [Rn, Rm]'],
-  [37, '0101100---------', 'LDR Rt, [Rn, Rm]'],
-  [38, '0101101---------', 'LDRH Rt, [Rn, Rm]'],
-  [39, '0101110---------', 'LDRB Rt, [Rn, Rm]'],
-  [40, '0101111---------', 'LDRSH Rt, [Rn, Rm]'],
-  [41, '01100-----------', 'STR Rt, [Rn, #imm]'],
-  [42, '01101-----------', 'LDR Rt, [Rn, #imm]'],
-  [43, '01110-----------', 'STRB Rt, [Rn, #imm]'],
-  [44, '01111-----------', 'LDRB Rt, [Rn, #imm]'],
-  [45, '10000-----------', 'STRH Rt, [Rn, #imm]'],
-  [46, '10001-----------', 'LDRH Rt, [Rn, #imm]'],
-  [47, '10010-----------', 'STR Rt, [SP, #imm]'],
-  [48, '10011-----------', 'LDR Rt, [SP, #imm]'],
-  [49, '10100-----------', 'ADR'],
-  [50, '10101-----------', 'ADD Rd, SP, #imm'],
-  // A5.2.5  miscellaneous
-  [51, '101100000-------', 'ADD SP, #imm'],
-  [52, '101100001-------', 'SUB SP, #imm'],
-  [53, '1011001000------', 'SXTH'],
-  [54, '1011001001------', 'SXTB'],
-  [55, '1011001010------', 'UXTH'],
-  [56, '1011001011------', 'UXTB'],
-  [57, '1011010---------', 'PUSH'],
-  [58, '10110110011-0010', 'CPSIE i, CPSID i'],
-  [59, '1011101000------', 'REV'],
-  [60, '1011101001------', 'REV16'],
-  [61, '1011101011------', 'REVSH'],
-  [62, '1011110---------', 'POP'],
-  [63, '10111110--------', 'BKPT'],
-  [65, '1011111100100000', 'WFE'],
-  [66, '1011111100110000', 'WFI'],
-  [67, '1011111101000000', 'SEV'],
-  [64, '10111111----0000', 'NOP, YIELD, hints without a meaning'],
-  // load and store multiple
-  [68, '11000-----------', 'STM'],
-  [69, '11001-----------', 'LDM'],
-  // A5.2.6  conditional branch, supervisor call
-  [70, '11010000--------', 'BEQ'],
-  [71, '11010001--------', 'BNE'],
-  [72, '11010010--------', 'BCS'],
-  [73, '11010011--------', 'BCC'],
-  [74, '11010100--------', 'BMI'],
-  [75, '11010101--------', 'BPL'],
-  [76, '11010110--------', 'BVS'],
-  [77, '11010111--------', 'BVC'],
-  [78, '11011000--------', 'BHI'],
-  [79, '11011001--------', 'BLS'],
-  [80, '11011010--------', 'BGE'],
-  [81, '11011011--------', 'BLT'],
-  [82, '11011100--------', 'BGT'],
-  [83, '11011101--------', 'BLE'],
-  [84, '11011110--------', 'UDF'],
-  [85, '11011111--------', 'SVC'],
-  [86, '11100-----------', 'B'],
-  [87, '11110-----------', '32-bit: BL, MSR, MRS, DSB, DMB, ISB, UDF.W'],
-  [88, '111-------------', '32-bit: undefined'],
-  [89, '----------------', 'undefined'],
-];
-
-const OPS = new Uint8Array(65536);
-for (const [id, bits] of [...ENCODINGS].reverse()) {
-  const mask = parseInt(bits.replace(/[01]/g, '1').replace(/-/g, '0'), 2), value = parseInt(bits.replace(/-/g, '0'), 2);
-  for (let op = 0; op < 65536; op++) if ((op & mask) === value) OPS[op] = id;
-}
 
 // Copies, because V8 folds constants of this module only.
 const { BOOTROM_AT, BOOTROM_SIZE, FLASH_AT, FLASH_SIZE, SRAM_AT, SRAM_SIZE } = sizes;
@@ -134,6 +28,7 @@ const NONE = -1;
 export class FastCore {
   constructor(memory) {
     this.memory = memory;
+    this.divider = new Divider(memory.cells);
     this.execute = executorFor(this, memory);
 
     // What the slow paths hand back to `execute`.
@@ -153,6 +48,7 @@ export class FastCore {
     this.core = rp2040.core;
     this.clock = clock;
     this.cache = cache;
+    this.divider.attach(rp2040.sio);
     this.noCallHook = this.core.blTaken;
     this.span = 0;
   }
@@ -168,6 +64,9 @@ export class FastCore {
     this.execute();
     core.cycles += clock.totalCycles - counted;
   }
+
+  // There has been a branch to `pc`; true ends `execute` there, though not the stretch.
+  arrives() { return false; }
 
   // ---- slow paths: each leaves its result in this.cycles, this.limit and the window (from, span, shift) ----------
 
@@ -226,7 +125,7 @@ export class FastCore {
     return 1 + this.cache.look(at);
   }
   load32(at, pc, cycles) {
-    if (isDivider(at)) { this.cycles = cycles; return this.rp2040.sio.readUint32(at & 0xff) | 0; }
+    if (isDivider(at)) { this.cycles = cycles; return this.divider.read(at & 0xff); }
     if ((at & 3) === 0) {
       if (at >>> 24 === FLASH) { this.cycles = cycles + this.flashCost(at); return this.memory.flash32[(at & 0xffffff) >>> 2]; }
       if (((at - SRAM_BASE) >>> 0) < SRAM_SIZE) { this.cycles = cycles + 1; return this.memory.sram32[(at - SRAM_BASE) >>> 2]; }
@@ -254,7 +153,7 @@ export class FastCore {
     return x;
   }
   store32(at, x, pc, cycles) {
-    if (isDivider(at)) { this.cycles = cycles; this.rp2040.sio.writeUint32(at & 0xff, x >>> 0); return; }
+    if (isDivider(at)) { this.cycles = cycles; this.divider.write(at & 0xff, x); return; }
     this.enter(pc, cycles);
     this.core.writeUint32(at >>> 0, x >>> 0);
     this.leave(writeCost(at));
@@ -386,7 +285,7 @@ export class FastCore {
 // loop: only then V8 treats them as constants and leaves out most checks of bounds. Measured: 1.2 to 1.4 times as fast.
 function executorFor(self, memory) {
   return function execute() {
-    const ops = OPS, { registers32: r, all16: code, sram8, sram16, sram32, flash8, flash16, flash32 } = memory;
+    const ops = OPS, { registers32: r, all16: code, coded, sram8, sram16, sram32, flash8, flash16, flash32 } = memory;
     const { core, clock } = self;
     const flash = self.cache ? NONE : FLASH;         // with the cache model, reading flash is a slow path
     const hooked = core.blTaken !== self.noCallHook;
@@ -394,6 +293,7 @@ function executorFor(self, memory) {
     // N is n < 0, Z is z === 0, C is c < 0, V is v < 0. Carries are made by logic: a comparison would be a branch.
     let n = core.N ? -1 : 0, z = core.Z ? 0 : 1, c = core.C ? -1 : 0, v = core.V ? -1 : 0;
 
+    let next;
     do {
       let op;
       if (((pc - from) >>> 0) < (span >>> 0)) {
@@ -402,7 +302,7 @@ function executorFor(self, memory) {
         op = self.fetch(pc, cycles);
         ({ cycles, from, span, shift } = self);
       }
-      pc = (pc + 2) | 0;                             // the manual's PC is this + 2
+      next = pc = (pc + 2) | 0;                      // the manual's PC is this + 2
 
       switch (ops[op]) {
         case 0: {                                    // LSLS Rd, Rm, #imm5
@@ -607,6 +507,7 @@ function executorFor(self, memory) {
           const at = (r[(op >> 3) & 7] + r[(op >> 6) & 7]) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE && (o & 3) === 0) {
             sram32[o >>> 2] = r[op & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + o, 4);
             cycles = (cycles + 1) | 0;
           } else {
             self.store32(at, r[op & 7], pc, cycles);
@@ -618,6 +519,7 @@ function executorFor(self, memory) {
           const at = (r[(op >> 3) & 7] + r[(op >> 6) & 7]) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE) {
             sram16[o >>> 1] = r[op & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + (o & ~1), 2);
             cycles = (cycles + 1) | 0;
           } else {
             self.store16(at, r[op & 7], pc, cycles);
@@ -629,6 +531,7 @@ function executorFor(self, memory) {
           const at = (r[(op >> 3) & 7] + r[(op >> 6) & 7]) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE) {
             sram8[o] = r[op & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + o, 1);
             cycles = (cycles + 1) | 0;
           } else {
             self.store8(at, r[op & 7], pc, cycles);
@@ -704,6 +607,7 @@ function executorFor(self, memory) {
           const at = (r[(op >> 3) & 7] + ((op >> 4) & 0x7c)) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE && (o & 3) === 0) {
             sram32[o >>> 2] = r[op & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + o, 4);
             cycles = (cycles + 1) | 0;
           } else {
             self.store32(at, r[op & 7], pc, cycles);
@@ -729,6 +633,7 @@ function executorFor(self, memory) {
           const at = (r[(op >> 3) & 7] + ((op >> 6) & 31)) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE) {
             sram8[o] = r[op & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + o, 1);
             cycles = (cycles + 1) | 0;
           } else {
             self.store8(at, r[op & 7], pc, cycles);
@@ -754,6 +659,7 @@ function executorFor(self, memory) {
           const at = (r[(op >> 3) & 7] + ((op >> 5) & 0x3e)) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE) {
             sram16[o >>> 1] = r[op & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + (o & ~1), 2);
             cycles = (cycles + 1) | 0;
           } else {
             self.store16(at, r[op & 7], pc, cycles);
@@ -779,6 +685,7 @@ function executorFor(self, memory) {
           const at = (r[SP] + ((op & 0xff) << 2)) | 0, o = (at - SRAM_BASE) | 0;
           if ((o >>> 0) < SRAM_SIZE && (o & 3) === 0) {
             sram32[o >>> 2] = r[(op >> 8) & 7];
+            if (coded[o >> 5]) memory.changed(SRAM_BASE + o, 4);
             cycles = (cycles + 1) | 0;
           } else {
             self.store32(at, r[(op >> 8) & 7], pc, cycles);
@@ -821,6 +728,7 @@ function executorFor(self, memory) {
               if (op & 2) { o -= 4; sram32[o >>> 2] = r[1]; cycles = (cycles + 1) | 0; }
               if (op & 1) { o -= 4; sram32[o >>> 2] = r[0]; cycles = (cycles + 1) | 0; }
             }
+            if (coded[o >> 5] | coded[(o + 32) >> 5]) memory.changed(SRAM_BASE + o, r[SP] - SRAM_BASE - o);
             r[SP] = (o + SRAM_BASE) & ~3;
           } else {
             self.push(op, pc, cycles);
@@ -902,7 +810,9 @@ function executorFor(self, memory) {
             for (let i = 0, list = op & 0xff; list; i++, list >>= 1) {
               if (list & 1) { sram32[o >>> 2] = r[i]; o += 4; cycles = (cycles + 1) | 0; }
             }
+            const first = r[(op >> 8) & 7] - SRAM_BASE;
             r[(op >> 8) & 7] = o + SRAM_BASE;
+            if (coded[first >> 5] | coded[(o - 1) >> 5]) memory.changed(SRAM_BASE + first, o - first);
           } else {
             self.storeMultiple(op, pc, cycles);
             ({ cycles, limit } = self);
@@ -971,8 +881,9 @@ function executorFor(self, memory) {
           break;
         case 89: break;                              // undefined
       }
-    } while ((cycles = (cycles + 1) | 0) < limit);
+    } while ((cycles = (cycles + 1) | 0) < limit && (pc === next || !self.arrives(pc)));
 
+    self.limit = limit;
     core.N = n < 0; core.Z = z === 0; core.C = c < 0; core.V = v < 0;
     r[PC] = pc;
     clock.cycles = cycles;
@@ -985,8 +896,6 @@ function anyPending(core) {
     core.pendingPendSV || core.pendingSystick;
 }
 
-// The SIO's integer divider (RP2040 datasheet section 2.3.1.5), which neither knows the time nor changes anything else.
-// MicroPython divides at every look-up in a dictionary: two thirds of all accesses to peripherals are these.
 function isDivider(at) { return ((at - SIO_DIVIDER) >>> 0) < SIO_DIVIDER_SIZE && (at & 3) === 0; }
 
 // rp2040js's cost of a single access beyond the first cycle: none for SIO, wait states on the APB bridge.

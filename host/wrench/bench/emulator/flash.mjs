@@ -58,6 +58,7 @@ export class SsiFlash extends BasePeripheral {
     this.underway = null;
     this.counts = { sector_erases: 0, block_erases: 0, page_programs: 0 };
     this.onWrite = null;            // (what, until): it begins, and ends then (the clock's ns)
+    this.onChange = null;           // (from, size): so much of the content is another
     this.dirty = false;
   }
 
@@ -81,12 +82,14 @@ export class SsiFlash extends BasePeripheral {
       const from = at & ~(eraseSize - 1);
       this.begin(from, eraseSize, true);
       flash.fill(0xff, from, from + eraseSize);
+      this.onChange?.(from, eraseSize);
       if (eraseSize === SECTOR) this.counts.sector_erases++; else this.counts.block_erases++;
       if (eraseSize === SECTOR) this.occupy('sector erase', this.timing.sector_erase_ns);
       else this.occupy('block erase', this.timing.block_erase_ns);
     } else if (c[0] === 0x02 && c.length > 4 && this.writeEnabled) {
       this.begin(at & ~255, 256, false);
       for (let i = 4; i < c.length; i++) flash[(at & ~255) | ((at + i - 4) & 255)] &= c[i];   // wraps in its page
+      this.onChange?.(at & ~255, 256);
       this.counts.page_programs++;
       this.occupy('page program', this.timing.page_program_ns);
     } else if (c[0] === 0x01) {
@@ -124,6 +127,7 @@ export class SsiFlash extends BasePeripheral {
       }
       flash[from + i] = now;
     }
+    this.onChange?.(from, before.length);
   }
 
   get busy() { return this.rp2040.clock.nanos < this.busyUntil; }

@@ -9,17 +9,33 @@ import { mendWaking, wakes } from './interrupts.mjs';
 import { LibraryCore } from './library_core.mjs';
 import { Memory, shortcutMemory } from './memory.mjs';
 import { mendSysTick } from './systick.mjs';
+import { TranslatedCore } from './translated_core.mjs';
+import { warmUp } from './warm_up.mjs';
+
+const FLASH_BASE = 0x10000000;
+const CORES = {
+  translated: (memory, missCycles) => new TranslatedCore(memory, missCycles),
+  fast: (memory) => new FastCore(memory),
+  library: () => new LibraryCore(),
+};
 
 export class Processor {
-  // bootrom: Uint32Array; core: 'fast' or 'library', rp2040js's own as a second opinion; missCycles: what a miss of the
+  // bootrom: Uint32Array; core: 'translated'; 'fast', which interprets; or 'library', rp2040js's own; missCycles: what a miss of the
   // XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
-  constructor({ bootrom, core = 'fast', missCycles = 0 }) {
+  constructor({ bootrom, core = 'translated', missCycles = 0 }) {
     this.memory = new Memory();
-    this.memory.bootrom32.set(bootrom);
     this.flash = this.memory.flash8;
     this.missCycles = missCycles;
-    this.executor = core === 'library' ? new LibraryCore() : new FastCore(this.memory);
+    this.executor = CORES[core](this.memory, missCycles);
+    if (core !== 'library') {
+      this.powerUp();
+      warmUp(this);
+    }
+    this.memory.bootrom32.set(bootrom);
   }
+
+  // The content of the flash chip has been changed by whoever calls this.
+  flashChanged(from, size) { this.memory.changed(FLASH_BASE + from, size); }
 
   // A chip as after power-on or reset: everything is new but boot ROM and flash.
   powerUp(crystal = new Crystal()) {
@@ -34,7 +50,7 @@ export class Processor {
     mendWaking(rp2040.core);
     mendSysTick(rp2040, clock, crystal.rate);
     chargeExceptions(rp2040.core, clock);
-    this.cache = this.missCycles ? new XipCache(this.missCycles) : null;
+    this.cache = this.missCycles ? new XipCache(this.missCycles, this.memory) : null;
     if (this.cache) chargeFlashReads(rp2040.core, clock, this.cache);
     this.executor.attach(rp2040, clock, this.cache);
   }

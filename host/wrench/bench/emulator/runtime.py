@@ -20,7 +20,7 @@ from pathlib import Path
 from wrench.cache import cache_folder
 from wrench.errors import BenchError
 
-OLDEST_NODE = 18
+OLDEST_NODE = 20  # WebAssembly's tail calls
 _PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 
 

@@ -1,0 +1,70 @@
+"""The shaft's mean speed, made exact by its own harmonics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, ndimage
+from scipy.signal import windows
+
+from wrench.analysis.measurement import FloatArray
+from wrench.diagnosis.envelopes import background
+
+_HARMONICS = 20
+_CLEAR = 1.25
+_APART = 0.0015
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpeed:
+    """A speed in Hz; `clearness` is how far its harmonics stand above those of usual speeds nearby,
+    in units of how far those of the second best do."""
+
+    speed_hz: float
+    clearness: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Not found by chance."""
+        return self.clearness > _CLEAR
+
+
+def refine(
+    acceleration: FloatArray, rate_hz: float, speed_hz: float, *, within: float = 0.01
+) -> FoundSpeed:
+    """The speed near `speed_hz` whose first twenty harmonics stand out the most, over all axes.
+
+    `acceleration` is (n, axes) and finite.
+    """
+    reach_hz = (_HARMONICS + 1.5) * speed_hz * (1.0 + within)
+    strength, spacing = _lines(acceleration, rate_hz, reach_hz, speed_hz)
+    step = max(0.25 * spacing / (_HARMONICS * speed_hz), 1e-6)
+    speeds = speed_hz * (1.0 + np.arange(-within, within + step, step))
+    score = np.zeros(len(speeds))
+    for harmonic in range(1, _HARMONICS + 1):
+        at = np.round(harmonic * speeds / spacing).astype(np.int64)
+        score += np.where(at < len(strength), strength[np.minimum(at, len(strength) - 1)], 0.0)
+    best = int(np.argmax(score))
+    middle = float(np.median(score))
+    other = score[np.abs(speeds / speeds[best] - 1.0) > _APART]
+    second = float(np.max(other)) if len(other) else middle
+    clearness = (float(score[best]) - middle) / max(second - middle, 1.0)
+    plateau = speeds[score >= score[best] - 1e-9]
+    return FoundSpeed(float(np.mean(plateau)), clearness)
+
+
+def _lines(
+    acceleration: FloatArray, rate_hz: float, reach_hz: float, speed_hz: float
+) -> tuple[FloatArray, float]:
+    """How far lines stand above what is around them, on a logarithmic scale, and their spacing."""
+    count = len(acceleration)
+    weight = windows.hann(count, sym=False)[:, np.newaxis]
+    length = int(fft.next_fast_len(2 * count, real=True))
+    centred = (acceleration - np.mean(acceleration, axis=0)) * weight
+    power = np.abs(np.asarray(fft.rfft(centred, length, axis=0))) ** 2
+    spacing = rate_hz / length
+    power = power[: int(reach_hz / spacing) + 2].T.astype(np.float32)
+    around = background(power, max(8.0, 0.8 * speed_hz / spacing))
+    strength = np.log1p(power / np.maximum(around, 1e-30)).sum(axis=0)
+    return np.asarray(ndimage.maximum_filter1d(strength, 3), dtype=np.float64), spacing

@@ -40,6 +40,8 @@ _WHITENED_OVER_ORDERS = 6.0
 _TINY = 1e-30
 SHAFT_HALF_WIDTH = 0.012
 _SHAFT_ERROR = 2e-4
+_LOBE = 3.5
+"""Half of what a line spreads over with a Hann window and this padding, in lines: 4 is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class EnvelopeLines:
     def is_shaft(self) -> npt.NDArray[np.bool_]:
         """(m,) lines that belong to the shaft itself, and what is too slow to be told from 0."""
         orders = self.orders
-        half = max(SHAFT_HALF_WIDTH, 1.5 * self.order_step)
+        half = max(SHAFT_HALF_WIDTH, _LOBE * self.order_step)
         return (np.abs(orders - np.round(orders)) <= half) | (orders < 0.12)
 
 

@@ -63,12 +63,13 @@ def strongest(
     """Order and depth of the deepest fundamental above 1 that is related to none of `unlike`, nor
     the shaft's; (0, 0) where there is none."""
     best = np.max(scores.best, axis=0)
+    step = lines.order_step
     found = (0.0, 0.0)
     tried = 0
     taken: list[float] = []
     for at in np.argsort(-best):
         order = float(scores.orders[at])
-        if order < 1.2 or abs(order - round(order)) < 0.01 * order + 0.012:
+        if order < 1.2 or abs(order - round(order)) < max(0.01 * order + 0.012, 5.0 * step):
             continue
         if any(abs(order / one - 1.0) < 0.01 for one in taken):
             continue

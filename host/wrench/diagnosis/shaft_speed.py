@@ -68,3 +68,39 @@ def _lines(
     around = background(power, max(8.0, 0.8 * speed_hz / spacing))
     strength = np.log1p(power / np.maximum(around, 1e-30)).sum(axis=0)
     return np.asarray(ndimage.maximum_filter1d(strength, 3), dtype=np.float64), spacing
+
+
+_SLOWEST_HZ, _FASTEST_HZ = 4.0, 250.0
+_FEW = 8
+_CLEAR_BLIND = 1.3
+
+
+def estimate(acceleration: FloatArray, rate_hz: float) -> FoundSpeed:
+    """The shaft's speed with nothing told: the fundamental from 4 to 250 Hz whose first eight
+    harmonics stand out the most over what lies half-way between them.
+
+    A fundamental is preferred to the half of it, whose odd harmonics are empty. Mains and gears can
+    deceive it: a speed that is told is better.
+    """
+    strength, spacing = _lines(acceleration, rate_hz, min(0.45 * rate_hz, 2000.0), 30.0)
+    ratio = max(0.25 * spacing / (_FEW * 60.0), 5e-5)
+    speeds = np.exp(np.arange(np.log(_SLOWEST_HZ), np.log(_FASTEST_HZ), ratio))
+    speeds = speeds[speeds > 4.0 * rate_hz / len(acceleration)]
+    score = np.zeros(len(speeds))
+    last = len(strength) - 1
+    for harmonic in range(1, _FEW + 1):
+        on = np.minimum(np.round(harmonic * speeds / spacing).astype(np.int64), last)
+        between = np.minimum(np.round((harmonic - 0.5) * speeds / spacing).astype(np.int64), last)
+        score += np.minimum(strength[on], 6.0) - np.minimum(strength[between], 6.0)
+    best = int(np.argmax(score))
+    ratio_to = speeds / speeds[best]
+    related = np.zeros(len(speeds), dtype=bool)
+    for simple in (1.0, 0.5, 2.0, 1.0 / 3.0, 3.0, 0.25, 4.0, 1.5, 2.0 / 3.0):
+        related |= np.abs(ratio_to / simple - 1.0) < 0.01
+    second = float(np.max(score[~related])) if (~related).any() else 0.0
+    return FoundSpeed(float(speeds[best]), float(score[best]) / max(second, 1.0))
+
+
+def is_clear_blind(found: FoundSpeed) -> bool:
+    """An estimate without anything told is to be believed."""
+    return found.clearness > _CLEAR_BLIND

@@ -257,7 +257,7 @@ class _Machine:
         """Meshes of gears on this shaft and on another, modulated by both shafts."""
         random = self.random
         signal = np.zeros(self.count)
-        other = float(random.uniform(0.2, 3.0))
+        other = foreign_order(random, self.bearing, 0.2, 3.0)
         for _ in range(int(random.integers(1, 4))):
             teeth = float(random.integers(9, 60)) * float(random.choice([1.0, other]))
             for harmonic in (1, 2, 3):
@@ -303,13 +303,15 @@ def any_bearing(generator: np.random.Generator) -> Bearing:
     )
 
 
-def foreign_order(generator: np.random.Generator, bearing: Bearing) -> float:
-    """A fundamental that belongs to no part of a bearing: no simple ratio to any of its fault
-    orders, nor to the shaft."""
+def foreign_order(
+    generator: np.random.Generator, bearing: Bearing, low: float = 1.3, high: float = 9.0
+) -> float:
+    """A fundamental from `low` to `high` that belongs to no part of a bearing: no simple ratio to
+    any of its fault orders, nor to the shaft."""
     own = (bearing.bpfo_order, bearing.bpfi_order, 2.0 * bearing.bsf_order, bearing.ftf_order)
     ratios = (1.0, 2.0, 0.5, 3.0, 1.0 / 3.0)
     while True:
-        order = float(generator.uniform(1.3, 9.0))
+        order = float(generator.uniform(low, high))
         apart = min(abs(order / (one * ratio) - 1.0) for one in own for ratio in ratios)
         if apart > 0.04 and abs(order - round(order)) > 0.05:
             return order

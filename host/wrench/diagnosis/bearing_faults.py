@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
 from wrench.diagnosis.bearings import PARTS, fault_orders
-from wrench.diagnosis.combs import SLIP, Scores, score, stand
+from wrench.diagnosis.combs import SLIP, Scores, related, score, stand
 from wrench.diagnosis.confidence import probability
 from wrench.diagnosis.envelopes import EnvelopeLines
 from wrench.diagnosis.families import Family, family, strongest
@@ -30,6 +31,9 @@ NAMED_FROM = 0.8
 _DEEP = 0.25
 _ABOVE_FLOOR = 6.0
 _SIGNIFICANT = 0.02
+# Sidebands of a deep modulation reach some decoys as well.
+_VERY_DEEP = 0.5
+_SIGNIFICANT_DEEP = 0.1
 _FIRST_SHARE = 0.45
 _BETWEEN = 0.7
 _BESIDE = 1.3
@@ -85,7 +89,8 @@ def look(lines: EnvelopeLines, bearing: Bearing) -> tuple[list[Part], Scores]:
     for name in PARTS:
         order = expected[name]
         found = family(lines, stand(scores, order))
-        deepest = strongest(lines, scores, (found.standing.order,), _TOLERANCE)
+        own = found.standing.order
+        deepest = strongest(lines, scores, partial(related, to=own, apart=_TOLERANCE))
         chance = probability(features(name, order, found, deepest[1]))
         against = _objections(name, found, deepest[1], chance)
         parts.append(Part(name, order, found, deepest, chance, against))
@@ -98,7 +103,7 @@ def _objections(name: str, found: Family, deepest: float, chance: float) -> tupl
     foreign = _FOREIGN_OF_CAGE if name == "cage" else _FOREIGN
     checks = (
         (
-            found.standing.p > _SIGNIFICANT,
+            found.standing.p > (_SIGNIFICANT_DEEP if found.depth > _VERY_DEEP else _SIGNIFICANT),
             f"{100 * found.standing.p:.0f} % of unrelated families reach as high",
         ),
         (

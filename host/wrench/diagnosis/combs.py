@@ -33,17 +33,20 @@ _APART = 2.2
 _RATIOS = (1.0, 2.0, 0.5, 3.0, 1.0 / 3.0, 1.5, 2.0 / 3.0, 0.75, 4.0 / 3.0)
 _BESIDE = (-3.0, -2.0, -1.0, 1.0, 2.0, 3.0)
 _STRONGEST = 30.0
+_STRONGEST_BROAD = 100.0
 _LEAST_DECOYS = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Scores of every fundamental: `orders` (k,) with equal ratios, `best` (channels, k) the best
-    row's score for each kind of line, `row` (channels, k) which that was."""
+    row's score for each kind of line, `row` (channels, k) which that was; `blur` half of what a line
+    of the shaft hides, in orders."""
 
     orders: FloatArray
     best: FloatRows
     row: npt.NDArray[np.int32]
+    blur: float
 
     def around(self, order: float, slip: float) -> slice:
         """The fundamentals within a slip of `order`."""
@@ -75,19 +78,24 @@ def score(lines: EnvelopeLines) -> Scores:
     step = lines.order_step
     # Two lines at the highest harmonic of a usual fundamental: no line falls between two scores.
     ratio = max(2.0 * step / (HARMONICS * _USUAL), 1e-4)
-    orders = np.exp(np.arange(math.log(LOWEST), math.log(HIGHEST), ratio))
+    # No further than where all harmonics are there: with fewer, a score means less.
+    highest = min(HIGHEST, float(lines.orders[-1]) / (HARMONICS + 0.02))
+    orders = np.exp(np.arange(math.log(LOWEST), math.log(highest), ratio))
     shaft = lines.is_shaft()
     excess = np.minimum(lines.power / lines.background, np.float32(_STRONGEST**2))
     excess[:, shaft] = 0.0
     sharp = ndimage.maximum_filter1d(np.sqrt(excess), 3, axis=-1)
-    excess[:, shaft] = 1.0
     # A broad line: the mean over its width, in units of how much that varies where there is none.
-    running = np.cumsum(excess, axis=-1, dtype=np.float64)
+    wide = np.array([at for at, row in enumerate(lines.rows) if row.is_wide])
+    # A line of one width alone makes no broad one, however high.
+    of_wide = np.minimum(excess[wide], np.float32(_STRONGEST_BROAD))
+    of_wide[:, shaft] = 1.0
+    running = np.cumsum(of_wide, axis=-1, dtype=np.float64)
     length = excess.shape[-1]
     coarse = max(1, int(0.2 * _SMEARED / ratio))
     middles = orders[::coarse]
     narrow = np.zeros((len(excess), len(orders)), np.float32)
-    broad = np.zeros((len(excess), len(middles)), np.float32)
+    broad = np.zeros((len(wide), len(middles)), np.float32)
     for harmonic, weight in zip(range(1, HARMONICS + 1), _WEIGHTS, strict=True):
         line = np.round(harmonic * orders / step).astype(np.int64)
         after = int(np.searchsorted(line, length))
@@ -103,8 +111,8 @@ def score(lines: EnvelopeLines) -> Scores:
         broad[:, :after] += np.float32(weight) * np.sqrt(np.maximum(level, 0.0))
     of_broad = np.minimum(np.arange(len(orders)) // coarse, len(middles) - 1)
     best = np.stack([narrow.max(axis=0), broad.max(axis=0)[of_broad]])
-    row = np.stack([narrow.argmax(axis=0), broad.argmax(axis=0)[of_broad]]).astype(np.int32)
-    return Scores(orders, best, row)
+    row = np.stack([narrow.argmax(axis=0), wide[broad.argmax(axis=0)][of_broad]]).astype(np.int32)
+    return Scores(orders, best, row, lines.hidden)
 
 
 def stand(scores: Scores, order: float, *, slip: float = SLIP) -> Standing:
@@ -156,11 +164,12 @@ def _decoys(scores: Scores, order: float, slip: float, reach: int) -> npt.NDArra
     kept = [
         at
         for at in every.tolist()
-        if not related(float(orders[at]), order, apart) and not _is_shaft(float(orders[at]), slip)
+        if not related(float(orders[at]), order, apart)
+        and not is_near_shaft(float(orders[at]), slip, scores.blur)
     ]
     return np.asarray(kept, dtype=np.int64)
 
 
-def _is_shaft(order: float, slip: float) -> bool:
-    """Its lines would be the shaft's own."""
-    return abs(order - round(order)) < 0.5 * slip * order or order < LOWEST * (1.0 + slip)
+def is_near_shaft(order: float, slip: float, blur: float) -> bool:
+    """Some of its lines could be the shaft's own, within a slip."""
+    return abs(order - round(order)) < 0.8 * slip * order + blur or order < LOWEST * (1.0 + slip)

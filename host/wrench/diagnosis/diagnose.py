@@ -45,6 +45,7 @@ _RUB_ABOVE_FLOOR = 8.0
 _CARPET = 3.0
 _TRACE = 4.5
 _TRACE_P = 0.03
+_OF_TRACE = 0.5
 _IMPULSIVE = 5.0
 _SUSPECT_DEPTH = 0.2
 _SUSPECT_P = 0.02
@@ -212,7 +213,7 @@ class _Case:
         highest = _HIGHEST_ORDER
         if bearing is not None:
             top = max(fault_orders(bearing).values())
-            highest = min(_MOST_ORDERS, max(highest, (HARMONICS + 0.1) * top))
+            highest = min(_MOST_ORDERS, max(highest, 1.35 * HARMONICS * top))
         lines = envelope_lines(ready.acceleration, ready.rate_hz, speed_hz, ready.turns, highest)
         if not lines.rows:
             return
@@ -223,8 +224,15 @@ class _Case:
         parts, scores = look(lines, bearing)
         self._parts = tuple(parts)
         if not parts[0].is_named:
+            self._find_traces()
+            self._parts = tuple(sorted(parts, key=self._likelihood, reverse=True))
             known = tuple(part.family.standing.order for part in parts)
             self._unknown = unknown_bearing.find(lines, scores, known)
+
+    def _likelihood(self, part: Part) -> float:
+        """Of a part that is not named: traces of it count as well."""
+        trace = self._traces.get(part.name)
+        return part.probability + (_OF_TRACE if trace is not None and _is_clear(trace) else 0.0)
 
     def _damaged_part(self) -> tuple[Verdict, float | None] | None:
         if not self._parts or not self._parts[0].is_named:
@@ -345,9 +353,8 @@ class _Case:
                     f"turn), but {'; '.join(part.objections)}"
                 )
                 return "undetermined", None
-        self._find_traces()
         for name, trace in self._traces.items():
-            if trace.excess > _TRACE and trace.p < _TRACE_P:
+            if _is_clear(trace):
                 self._reasons.append(
                     f"faint lines of the {_part_in_words(name)} reach up to where only blows reach "
                     f"({trace.order:.3f} times a turn), too weak to name a fault; record again in "
@@ -418,6 +425,10 @@ class _Case:
             self._ready,
             self._lines,
         )
+
+
+def _is_clear(trace: Trace) -> bool:
+    return trace.excess > _TRACE and trace.p < _TRACE_P
 
 
 _IN_WORDS = {

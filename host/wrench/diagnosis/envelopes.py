@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ _PADDING = 2
 _BACKGROUND_ORDERS = 1.0
 _WHITENED_OVER_ORDERS = 6.0
 _TINY = 1e-30
+_WORTH_THINNING = 4
 SHAFT_HALF_WIDTH = 0.012
 _SHAFT_ERROR = 2e-4
 _LOBE = 3.5
@@ -76,11 +78,15 @@ class EnvelopeLines:
         """(m,)"""
         return np.arange(self.power.shape[1]) * self.order_step
 
+    @property
+    def hidden(self) -> float:
+        """Half of what a line of the shaft hides, in orders."""
+        return max(SHAFT_HALF_WIDTH, _LOBE * self.order_step)
+
     def is_shaft(self) -> npt.NDArray[np.bool_]:
         """(m,) lines that belong to the shaft itself, and what is too slow to be told from 0."""
         orders = self.orders
-        half = max(SHAFT_HALF_WIDTH, _LOBE * self.order_step)
-        return (np.abs(orders - np.round(orders)) <= half) | (orders < 0.12)
+        return (np.abs(orders - np.round(orders)) <= self.hidden) | (orders < 0.12)
 
 
 def bank(rate_hz: float, speed_hz: float) -> list[tuple[float, float]]:
@@ -165,7 +171,7 @@ def background(power: FloatRows, width: float) -> FloatRows:
     if length <= size:
         middle = np.median(power, axis=-1, keepdims=True)
         return np.broadcast_to(middle / np.log(2.0) + _TINY, power.shape)
-    hop = max(1, size // 2)
+    hop = size
     pieces = np.lib.stride_tricks.sliding_window_view(power, size, axis=-1)[..., ::hop, :]
     level = np.log(np.median(pieces, axis=-1) + _TINY).astype(np.float32)
     places = np.clip((np.arange(length) - 0.5 * size) / hop, 0.0, level.shape[-1] - 1.0)
@@ -227,12 +233,26 @@ def _by_angle(
 
 
 def _line_power(squared: FloatRows, lines: int) -> FloatRows:
-    weight = windows.hann(len(squared), sym=False).astype(np.float32)
-    spectrum = fft.rfft(squared * weight, _PADDING * len(squared))
-    found = np.abs(np.asarray(spectrum)[:lines]) ** 2 * np.float32((2.0 / np.sum(weight)) ** 2)
+    """Power of `lines` lines, Hann window, padded to twice the length."""
+    wanted = lines // _PADDING + 1
+    if len(squared) > _WORTH_THINNING * wanted:
+        # What is above the wanted lines goes before the window: most of a wide band.
+        spectrum = np.asarray(fft.rfft(squared))
+        length = int(fft.next_fast_len(int(2.2 * wanted), real=True))
+        thinned = np.asarray(fft.irfft(spectrum[: length // 2 + 1], length))
+        squared = thinned * np.float32(length / len(squared))
+    weight = _hann(len(squared))
+    spectrum = np.asarray(fft.rfft(squared * weight, _PADDING * len(squared)))[:lines]
+    found = spectrum.real**2 + spectrum.imag**2
+    found *= np.float32((2.0 / float(np.sum(weight))) ** 2)
     if len(found) < lines:
         found = np.pad(found, (0, lines - len(found)))
-    return np.asarray(found, dtype=np.float32)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _hann(count: int) -> FloatRows:
+    return windows.hann(count, sym=False).astype(np.float32)
 
 
 def rows_of(lines: EnvelopeLines, wanted: Callable[[EnvelopeBand], bool]) -> Sequence[int]:

@@ -22,7 +22,7 @@ from wrench.analysis.files import SUFFIXES, read_samples
 from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
 from wrench.diagnosis.bearings import by_name, fault_orders
-from wrench.diagnosis.combs import related, score, stand
+from wrench.diagnosis.combs import SLIP, is_near_shaft, related, score, stand
 from wrench.diagnosis.diagnose import Diagnosis, Machine, diagnose
 from wrench.diagnosis.window import Window
 from wrench.errors import ReportError
@@ -206,8 +206,8 @@ def try_decoys(
         own.append(found.unknown.order)
     below = drawn = 0
     for _ in range(20 * _DECOYS):
-        order = float(np.exp(generator.uniform(math.log(1.4), math.log(9.0))))
-        if any(related(order, one, 0.036) for one in own) or abs(order - round(order)) < 0.05:
+        order = float(np.exp(generator.uniform(math.log(1.4), math.log(7.0))))
+        if any(related(order, one, 0.036) for one in own) or is_near_shaft(order, SLIP, scores.blur):
             continue
         drawn += 1
         below += stand(scores, order).p < 0.05

@@ -3,16 +3,20 @@ whether the fundamental is really theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from wrench.diagnosis.combs import Scores, Standing, related
+from wrench.diagnosis.combs import Scores, Standing
 from wrench.diagnosis.envelopes import EnvelopeLines
 
 _SMEARED = 0.008
 _HALVES = (0.5, 1.5)
 _TINY = 1e-9
+_SLOWEST = 1.2
+_TRIED = 8
+_APART = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +62,27 @@ def family(lines: EnvelopeLines, standing: Standing) -> Family:
 
 
 def strongest(
-    lines: EnvelopeLines, scores: Scores, unlike: tuple[float, ...], apart: float
+    lines: EnvelopeLines, scores: Scores, is_explained: Callable[[float], bool]
 ) -> tuple[float, float]:
-    """Order and depth of the deepest fundamental above 1 that is related to none of `unlike`, nor
-    the shaft's; (0, 0) where there is none."""
+    """Order and depth of the deepest fundamental above 1 of those that score highest, without what
+    `is_explained` by something else, or is the shaft's; (0, 0) where there is none."""
     best = np.max(scores.best, axis=0)
-    step = lines.order_step
+    near_shaft = np.abs(scores.orders - np.round(scores.orders))
+    near_shaft -= np.maximum(0.01 * scores.orders, lines.hidden)
+    open_to = (scores.orders > _SLOWEST) & (near_shaft > 0.0)
+    wide = [index for index, row in enumerate(lines.rows) if row.is_wide]
     found = (0.0, 0.0)
     tried = 0
-    taken: list[float] = []
-    for at in np.argsort(-best):
+    while tried < _TRIED and open_to.any():
+        at = int(np.argmax(np.where(open_to, best, -1.0)))
         order = float(scores.orders[at])
-        if order < 1.2 or abs(order - round(order)) < max(0.01 * order + 0.012, 5.0 * step):
+        open_to &= np.abs(scores.orders / order - 1.0) > _APART
+        if is_explained(order):
             continue
-        if any(abs(order / one - 1.0) < 0.01 for one in taken):
-            continue
-        taken.append(order)
-        if any(related(order, one, apart) for one in unlike):
-            continue
-        wide = [index for index, row in enumerate(lines.rows) if row.is_wide]
+        tried += 1
         depth = float(np.max(_amplitudes(lines, wide, order)))
         if depth > found[1]:
             found = (order, depth)
-        tried += 1
-        if tried >= 4 or len(taken) > 40:
-            break
     return found
 
 
@@ -96,5 +96,4 @@ def _amplitudes(lines: EnvelopeLines, rows: list[int], order: float) -> np.ndarr
         return np.zeros(len(rows))
     power = lines.power[rows, first:after]
     excess = np.sum(power - lines.background[rows, first:after], axis=1)
-    # A peak alone, where it holds more than the sum, which noise makes small at times.
     return np.sqrt(np.maximum(excess, 0.0) / lines.spread)

@@ -17,6 +17,7 @@ _DEEP = 0.3
 _ABOVE_FLOOR = 8.0
 _SIGNIFICANT = 0.02
 _NARROW = 0.004
+_KNOWN = 0.02
 _LEAST_EXCESS = 1.5
 _SECOND = 2.0
 _BESIDE = 0.25
@@ -43,9 +44,14 @@ class Unknown:
 
 
 def find(lines: EnvelopeLines, scores: Scores, known: tuple[float, ...] = ()) -> Unknown | None:
-    """The deepest family that is not related to `known` orders nor to the shaft; None where none
-    is deep and significant."""
-    order, depth = strongest(lines, scores, known, 0.03)
+    """The deepest family that is none of the `known` orders, nor twice or half of one, nor the
+    shaft's; None where none is deep and significant."""
+
+    def is_known(order: float) -> bool:
+        ratios = (order / (one * simple) for one in known for simple in (0.5, 1.0, 2.0))
+        return any(abs(ratio - 1.0) < _KNOWN for ratio in ratios)
+
+    order, depth = strongest(lines, scores, is_known)
     if depth < _DEEP:
         return None
     standing = stand(scores, order, slip=_NARROW)

@@ -52,9 +52,7 @@ BEARING = click.option(
 @click.option("--from", "start_s", type=Moment(), help="Of the recording, as 12.5 or 2min.")
 @click.option("--to", "end_s", type=Moment(), help="The end of it.")
 @click.option("--axis", help="Judge this one alone; default: all.")
-@click.option(
-    "--rpm", type=Positive(), help="The shaft's speed, where the file does not tell it."
-)
+@click.option("--rpm", type=Positive(), help="The shaft's speed, where the file does not tell it.")
 @BEARING
 @click.option("--board", metavar="NAME|FILE", help="A board file: its bearing.")
 @click.option(
@@ -124,9 +122,7 @@ def analyse(
     machine = Machine(
         measurement.bearing, power_kw, "flexible" if support == "flexible" else "rigid", carpet
     )
-    window, first_s = window_of(
-        measurement, start_s=start_s, end_s=end_s, axis=axis, unit=unit
-    )
+    window, first_s = window_of(measurement, start_s=start_s, end_s=end_s, axis=axis, unit=unit)
     found = diagnose(window, machine)
     if as_json:
         more = {"file": measurement.source, "from_s": first_s, "sentence": sentence(found)}

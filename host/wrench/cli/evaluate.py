@@ -14,13 +14,11 @@ from wrench.cli.analyse import BEARING
 from wrench.cli.options import JSON
 
 if TYPE_CHECKING:
-    from wrench.diagnosis.evaluation import Judged
+    pass
 
 
 @click.command()
-@click.argument(
-    "data_dir", required=False, type=click.Path(path_type=Path), metavar="[DATA_DIR]"
-)
+@click.argument("data_dir", required=False, type=click.Path(path_type=Path), metavar="[DATA_DIR]")
 @BEARING
 @click.option(
     "--synthetic",
@@ -60,7 +58,9 @@ def evaluate(
         raise click.UsageError(f"{output} does not end in .png; the diagram is drawn as PNG")
     claims: list[Claim]
     if data_dir is not None:
-        judged = list(_told(evaluation.judge_recordings(evaluation.labels(data_dir), bearing), as_json))
+        judged = list(
+            _told(evaluation.judge_recordings(evaluation.labels(data_dir), bearing), as_json)
+        )
         totals = evaluation.totals(judged)
         claims = evaluation.claims(judged)
         rows: list[dict[str, Any]] = [evaluation.row(one) for one in judged]

@@ -22,11 +22,11 @@ from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
 from wrench.diagnosis.bearings import PARTS, fault_orders
 from wrench.diagnosis.combs import SLIP, Scores, related, score, stand
-from wrench.diagnosis.confidence import probability
+from wrench.diagnosis.confidence import of_named, probability
 from wrench.diagnosis.envelopes import EnvelopeLines
 from wrench.diagnosis.families import Family, family, strongest
 
-NAMED_FROM = 0.8
+NAMED_FROM = 0.5
 """Least probability of a fault that is named."""
 _DEEP = 0.25
 _ABOVE_FLOOR = 6.0
@@ -59,6 +59,11 @@ class Part:
     def is_named(self) -> bool:
         """Nothing speaks against naming it."""
         return not self.objections
+
+    @property
+    def confidence(self) -> float:
+        """That naming it is right, given that nothing speaks against it."""
+        return of_named(self.probability)
 
 
 def features(name: str, expected_order: float, found: Family, deepest: float) -> FloatArray:

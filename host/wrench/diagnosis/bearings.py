@@ -32,6 +32,7 @@ def _listed(
     ball_mm: float,
     pitch_mm: float,
     source: str,
+    *,
     angle_deg: float = 0.0,
 ) -> Listed:
     bearing = Bearing(
@@ -77,7 +78,7 @@ _CATALOGUE = (
         0.331 * _INCH_MM,
         2.815 * _INCH_MM,
         "Qiu, Lee, Lin, Yu, J. Sound Vib. 289 (2006) (Rexnord, double row)",
-        15.17,
+        angle_deg=15.17,
     ),
     _listed(
         "PRONOSTIA",

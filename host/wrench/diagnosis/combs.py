@@ -40,8 +40,8 @@ _LEAST_DECOYS = 25
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Scores of every fundamental: `orders` (k,) with equal ratios, `best` (channels, k) the best
-    row's score for each kind of line, `row` (channels, k) which that was; `blur` half of what a line
-    of the shaft hides, in orders."""
+    row's score for each kind of line, `row` (channels, k) which that was; `blur` half of what a
+    line of the shaft hides, in orders."""
 
     orders: FloatArray
     best: FloatRows
@@ -120,7 +120,7 @@ def stand(scores: Scores, order: float, *, slip: float = SLIP) -> Standing:
     more than twice of it, none of them related to it or to the shaft."""
     inside = scores.around(order, slip)
     found = scores.best[:, inside]
-    reach = max(1, int(round(slip / math.log(scores.orders[1] / scores.orders[0]))))
+    reach = max(1, round(slip / math.log(scores.orders[1] / scores.orders[0])))
     wide = ndimage.maximum_filter1d(scores.best, 2 * reach + 1, axis=-1)
     decoys = wide[:, _decoys(scores, order, slip, reach)]
     if decoys.shape[1] == 0:
@@ -149,7 +149,8 @@ def related(order: float, to: float, apart: float) -> bool:
     if any(abs(math.log(order / (to * ratio))) < apart for ratio in _RATIOS):
         return True
     return any(
-        abs(order - (to + beside)) < apart * order or abs(2.0 * order - (to + beside)) < apart * order
+        abs(order - (to + beside)) < apart * order
+        or abs(2.0 * order - (to + beside)) < apart * order
         for beside in _BESIDE
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
 from wrench.diagnosis import shaft_speed, unknown_bearing
 from wrench.diagnosis.bearing_faults import Part, look
@@ -253,7 +252,7 @@ class _Case:
             f"of {found.standing.decoys} unrelated families in the same spectra "
             f"{round(found.standing.p * (1 + found.standing.decoys)) - 1} reach as high"
         )
-        return _OF_PART[part.name], part.probability
+        return _OF_PART[part.name], part.confidence
 
     def _unknown_family(self) -> tuple[Verdict, float | None] | None:
         unknown = self._unknown
@@ -491,12 +490,10 @@ def summary(found: Diagnosis) -> dict[str, Any]:
                 "peak_g": one.peak_g,
                 "kurtosis": one.kurtosis,
                 "shaft_orders_mm_s": [
-                    None if value != value else value for value in one.orders_mm_s
+                    None if math.isnan(value) else value for value in one.orders_mm_s
                 ],
                 "upper_spectrum_g": one.carpet_g,
             }
             for one in found.levels
         ],
     }
-
-

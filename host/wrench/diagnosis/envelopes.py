@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy import fft
 from scipy.signal import windows
 
+from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray
 
 FloatRows = npt.NDArray[np.float32]
@@ -43,7 +44,7 @@ _WORTH_THINNING = 4
 SHAFT_HALF_WIDTH = 0.012
 _SHAFT_ERROR = 2e-4
 _LOBE = 3.5
-"""Half of what a line spreads over with a Hann window and this padding, in lines: 4 is all of it."""
+"""Half of what a line spreads over with a Hann window and this padding, in lines; 4 is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ def envelope_lines(
     spectra: list[FloatRows] = []
     bands = bank(rate_hz, speed_hz)
     if not bands:
-        return EnvelopeLines((), np.empty((0, lines), np.float32), np.empty((0, lines)), 1.0)
+        nothing = np.empty((0, lines), np.float32)
+        return EnvelopeLines((), nothing, nothing, 1.0)
     widest = bands[0][1] - bands[0][0]
     for axis in range(acceleration.shape[1]):
         values = np.asarray(acceleration[:, axis], dtype=np.float32)
@@ -154,9 +156,7 @@ def envelope_lines(
                         squared, env_rate_hz, turns, total_turns, highest_order
                     )
                     env_rate_hz *= total_turns / duration_s
-                rows.append(
-                    EnvelopeBand(axis, low_hz, high_hz, whitening, share > 0.99 * WIDE)
-                )
+                rows.append(EnvelopeBand(axis, low_hz, high_hz, whitening, share > 0.99 * WIDE))
                 spectra.append(_line_power(squared, lines))
     power = np.stack(spectra)
     step = 1.0 / (_PADDING * total_turns)
@@ -195,7 +195,8 @@ def _level_shaft(
     orders = np.arange(len(white)) / (duration_s * speed_hz)
     near = np.abs(orders - np.round(orders)) <= np.maximum(SHAFT_HALF_WIDTH, _SHAFT_ERROR * orders)
     size = np.abs(white)
-    return np.where(near & (size > 1.0), white / np.maximum(size, 1.0), white)
+    levelled = np.where(near & (size > 1.0), white / np.maximum(size, 1.0), white)
+    return np.asarray(levelled, dtype=np.complex64)
 
 
 def _squared_envelope(
@@ -209,8 +210,8 @@ def _squared_envelope(
     first, after = int(low_hz * duration_s), int(high_hz * duration_s)
     # What the square adds above its half rate folds back onto frequencies above `reach_hz`.
     least = (after - first) + int(reach_hz * duration_s) + 1
-    length = int(fft.next_fast_len(max(least, int(2.2 * reach_hz * duration_s)), real=True))
-    signal = np.asarray(fft.ifft(spectrum[first:after], length))
+    length = fourier.fast_length(max(least, int(2.2 * reach_hz * duration_s)), real=True)
+    signal: npt.NDArray[np.complex64] = np.asarray(fft.ifft(spectrum[first:after], length))
     squared = signal.real**2 + signal.imag**2
     mean = float(np.mean(squared))
     if not mean > 0.0:
@@ -238,11 +239,13 @@ def _line_power(squared: FloatRows, lines: int) -> FloatRows:
     if len(squared) > _WORTH_THINNING * wanted:
         # What is above the wanted lines goes before the window: most of a wide band.
         spectrum = np.asarray(fft.rfft(squared))
-        length = int(fft.next_fast_len(int(2.2 * wanted), real=True))
+        length = fourier.fast_length(int(2.2 * wanted), real=True)
         thinned = np.asarray(fft.irfft(spectrum[: length // 2 + 1], length))
         squared = thinned * np.float32(length / len(squared))
     weight = _hann(len(squared))
-    spectrum = np.asarray(fft.rfft(squared * weight, _PADDING * len(squared)))[:lines]
+    transformed: npt.NDArray[np.complex64]
+    transformed = np.asarray(fft.rfft(squared * weight, _PADDING * len(squared)))
+    spectrum = transformed[:lines]
     found = spectrum.real**2 + spectrum.imag**2
     found *= np.float32((2.0 / float(np.sum(weight))) ** 2)
     if len(found) < lines:

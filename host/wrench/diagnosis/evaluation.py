@@ -21,9 +21,11 @@ from scipy.stats import binom
 from wrench.analysis.files import SUFFIXES, read_samples
 from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
+from wrench.diagnosis import reliability
 from wrench.diagnosis.bearings import by_name, fault_orders
 from wrench.diagnosis.combs import SLIP, is_near_shaft, related, score, stand
 from wrench.diagnosis.diagnose import Diagnosis, Machine, diagnose
+from wrench.diagnosis.reliability import Claim
 from wrench.diagnosis.window import Window
 from wrench.errors import ReportError
 
@@ -86,6 +88,7 @@ NAMES_A_FAULT = (
 )
 _OF_BEARING = ("inner race", "outer race", "ball/cage")
 _DECOYS = 40
+_DECOYS_APART = 2.25 * SLIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,7 @@ def labels(folder: Path) -> list[Label]:
     return found
 
 
-def judge_recordings(
-    found: Sequence[Label], bearing: Bearing | None = None
-) -> Iterator[Judged]:
+def judge_recordings(found: Sequence[Label], bearing: Bearing | None = None) -> Iterator[Judged]:
     """Every recording; a healthy one also in quarters. Rates that differ from the most frequent one
     are resampled to it, so that a rate tells nothing."""
     rates = Counter(_samples(one)[1] for one in found)
@@ -161,13 +162,13 @@ def judge_recordings(
                 f"the bearing of {one.path.name} is not known; tell it with --bearing, or in the "
                 f"column bearing of {LABELS}"
             )
-        yield _judge(one.path.stem, one, values, rate_hz, rpm, known)
+        yield _judge(one.path.stem, one, values, rate_hz, (rpm, known))
         if one.truth == "healthy":
             length = len(values) // 4
             for quarter in range(4):
                 piece = values[quarter * length : (quarter + 1) * length]
                 name = f"{one.path.stem}, quarter {quarter + 1}"
-                yield _judge(name, one, piece, rate_hz, rpm, known)
+                yield _judge(name, one, piece, rate_hz, (rpm, known))
 
 
 def bound(count: int, share: float = 0.05, sure: float = 0.99) -> float:
@@ -176,8 +177,9 @@ def bound(count: int, share: float = 0.05, sure: float = 0.99) -> float:
 
 
 def _judge(
-    name: str, label: Label, values: FloatArray, rate_hz: float, rpm: float, bearing: Bearing
+    name: str, label: Label, values: FloatArray, rate_hz: float, told: tuple[float, Bearing]
 ) -> Judged:
+    rpm, bearing = told
     window = Window(values, rate_hz, tuple("xyz"[: values.shape[1]]), rpm)
     found = diagnose(window, Machine(bearing=bearing))
     rank = 0
@@ -207,7 +209,9 @@ def try_decoys(
     below = drawn = 0
     for _ in range(20 * _DECOYS):
         order = float(np.exp(generator.uniform(math.log(1.4), math.log(7.0))))
-        if any(related(order, one, 0.036) for one in own) or is_near_shaft(order, SLIP, scores.blur):
+        if any(related(order, one, 0.036) for one in own) or is_near_shaft(
+            order, SLIP, scores.blur
+        ):
             continue
         drawn += 1
         below += stand(scores, order).p < 0.05
@@ -274,3 +278,86 @@ def _by_name(folder: Path) -> Iterator[Label]:
 def _number(path: Path) -> int:
     match = re.search(r"(\d+)$", path.stem)
     return int(match[1]) if match else -1
+
+
+HEADER = (
+    f"{'record':<34} {'truth':<8} {'grade':<12} {'verdict':<24} {'rank':>4} {'sure':>5}  judged"
+)
+
+
+def line(one: Judged) -> str:
+    """A row of the table."""
+    sure = "" if one.found.confidence is None else f"{100 * one.found.confidence:.0f} %"
+    rank = str(one.rank) if one.rank else "-"
+    judged = "right" if one.is_right else "WRONG" if one.is_wrong else "-"
+    name = one.name if len(one.name) <= 34 else "…" + one.name[-33:]
+    return (
+        f"{name:<34} {one.truth:<8} {one.grade or '-':<12} {one.found.verdict:<24} {rank:>4} "
+        f"{sure:>5}  {judged}"
+    )
+
+
+def row(one: Judged) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "record": one.name,
+        "truth": one.truth,
+        "grade": one.grade,
+        "verdict": one.found.verdict,
+        "confidence": one.found.confidence,
+        "rank": one.rank,
+        "right": one.is_right,
+        "wrong": one.is_wrong,
+        "decoys": one.decoys,
+        "decoys_below_0.05": one.decoys_below,
+        "reasons": list(one.found.reasons),
+    }
+
+
+def totals(judged: Sequence[Judged]) -> dict[str, str]:
+    """What it comes to, in words."""
+    found: dict[str, str] = {}
+    damaged = [one for one in judged if one.truth != "healthy"]
+    grades = [grade for grade in GRADES if any(one.grade == grade for one in damaged)]
+    for grade in [*grades, ""]:
+        of_grade = [one for one in damaged if one.grade == grade]
+        if not of_grade:
+            continue
+        first = sum(one.rank == 1 for one in of_grade)
+        named = sum(one.is_right for one in of_grade)
+        wrong = sum(one.is_wrong for one in of_grade)
+        found[f"diagnosable: {grade or 'not graded'}"] = (
+            f"{first} of {len(of_grade)} ranked first, {named} named right, {wrong} wrong"
+        )
+    diagnosable = [one for one in damaged if one.grade in _DIAGNOSABLE]
+    if diagnosable:
+        first = sum(one.rank == 1 for one in diagnosable)
+        named = sum(one.is_right for one in diagnosable)
+        found["all diagnosable"] = (
+            f"{first} of {len(diagnosable)} ranked first, {named} named right, "
+            f"{sum(one.is_wrong for one in diagnosable)} wrong"
+        )
+    healthy = [one for one in judged if one.truth == "healthy"]
+    if healthy:
+        false = sum(one.found.verdict in NAMES_A_FAULT for one in healthy)
+        called = sum(one.is_right for one in healthy)
+        found["healthy"] = f"{called} of {len(healthy)} called healthy, {false} false names"
+    decoys = sum(one.decoys for one in judged)
+    below = sum(one.decoys_below for one in judged)
+    if decoys:
+        found["decoys at p < 0.05"] = (
+            f"{100 * below / decoys:.1f} % of {decoys} (5 % are due, {100 * bound(decoys):.1f} % "
+            "allowed by chance at 99 %)"
+        )
+    for number, text in enumerate(reliability.lines(claims(judged)), 1):
+        found[f"reliability {number}"] = text
+    return found
+
+
+def claims(judged: Sequence[Judged]) -> list[Claim]:
+    """Named faults with their confidence, and whether they were right."""
+    return [
+        Claim(one.found.confidence, one.is_right)
+        for one in judged
+        if one.found.confidence is not None and one.found.verdict in NAMES_A_FAULT
+    ]

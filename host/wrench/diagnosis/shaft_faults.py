@@ -100,7 +100,7 @@ def depth_once_a_turn(lines: EnvelopeLines) -> tuple[float, float]:
     best, floor = 0.0, 0.0
     for row in firsts.values():
         half = max(3.0 * lines.order_step, _HALF_WIDTH)
-        first = max(1, int(math.ceil((1.0 - half) / lines.order_step)))
+        first = max(1, math.ceil((1.0 - half) / lines.order_step))
         after = int((1.0 + half) / lines.order_step) + 1
         excess = lines.power[row, first:after] - lines.background[row, first:after]
         depth = math.sqrt(max(0.0, float(np.sum(excess)) / lines.spread))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.signal import windows
 
+from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray
 from wrench.diagnosis.envelopes import background
 
@@ -60,7 +61,7 @@ def _lines(
     """How far lines stand above what is around them, on a logarithmic scale, and their spacing."""
     count = len(acceleration)
     weight = windows.hann(count, sym=False)[:, np.newaxis]
-    length = int(fft.next_fast_len(2 * count, real=True))
+    length = fourier.fast_length(2 * count, real=True)
     centred = (acceleration - np.mean(acceleration, axis=0)) * weight
     power = np.abs(np.asarray(fft.rfft(centred, length, axis=0))) ** 2
     spacing = rate_hz / length

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from scipy import fft, ndimage
 
+from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
 
@@ -56,6 +57,7 @@ NOTHING_TO_NAME: tuple[State, ...] = ("healthy", "impulses", "gears", "foreign")
 """No fault of the bearing is to be named in these."""
 _RATES_HZ = (10000.0, 12000.0, 20480.0, 25600.0, 26667.0, 48000.0)
 _STANDARD_GRAVITY = 9.80665
+_QUIET_MM_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,10 @@ class _Machine:
         signal *= 1.0 + modulation * np.cos(2.0 * math.pi * self.turns + random.uniform(0, 6.3))
         lines = int(random.integers(4, 40))
         for order in range(1, lines + 1):
-            size = 0.03 * float(random.exponential()) / math.sqrt(order)
+            # As in zone A: little velocity low down, little acceleration high up.
+            omega = 2.0 * math.pi * order * self.speed_hz
+            still_g = 1e-3 * _QUIET_MM_S * omega / _STANDARD_GRAVITY
+            size = min(0.03 / math.sqrt(order), still_g) * float(random.exponential())
             signal += self._line(order, size)
         mains_hz = float(random.choice([50.0, 60.0])) * (1.0 + 1e-3 * random.standard_normal())
         time_s = np.arange(self.count) / self.rate_hz
@@ -235,7 +240,7 @@ class _Machine:
 
     def ring(self, train: FloatArray) -> FloatArray:
         """The modes' answer to blows."""
-        length = int(fft.next_fast_len(self.count + int(0.05 * self.rate_hz), real=True))
+        length = fourier.fast_length(self.count + int(0.05 * self.rate_hz), real=True)
         time_s = np.arange(int(0.05 * self.rate_hz)) / self.rate_hz
         answer = np.zeros(len(time_s))
         for mode_hz, damping, gain in zip(self.modes_hz, self.damping, self.gains, strict=True):
@@ -259,7 +264,7 @@ class _Machine:
         signal = np.zeros(self.count)
         other = foreign_order(random, self.bearing, 0.2, 3.0)
         for _ in range(int(random.integers(1, 4))):
-            teeth = float(random.integers(9, 60)) * float(random.choice([1.0, other]))
+            teeth = float(random.integers(17, 60)) * float(random.choice([1.0, other]))
             for harmonic in (1, 2, 3):
                 carrier = self._line(harmonic * teeth, float(random.exponential()))
                 depth, deeper = random.uniform(0.0, 0.5, 2)
@@ -284,9 +289,9 @@ class _Machine:
         noise = noise - ndimage.uniform_filter1d(noise, 9)
         angle = 2.0 * math.pi * self.turns
         around = (0.5 + 0.5 * np.cos(angle)) ** float(random.uniform(1.0, 4.0))
-        grain = 1.0 + 0.5 * np.repeat(
-            random.standard_normal(self.count // 64 + 1), 64
-        )[: self.count]
+        grain = (
+            1.0 + 0.5 * np.repeat(random.standard_normal(self.count // 64 + 1), 64)[: self.count]
+        )
         return noise * around * np.maximum(grain, 0.1) * level * float(random.uniform(2.0, 6.0))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.signal import windows
 
+from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray
 from wrench.diagnosis.combs import SLIP, related
 from wrench.diagnosis.envelopes import background
@@ -47,7 +48,7 @@ class HighLines:
     def __init__(self, acceleration: FloatArray, rate_hz: float, speed_hz: float) -> None:
         count = len(acceleration)
         weight = windows.hann(count, sym=False)
-        length = int(fft.next_fast_len(2 * count, real=True))
+        length = fourier.fast_length(2 * count, real=True)
         centred = (acceleration - np.mean(acceleration)) * weight
         power = (np.abs(np.asarray(fft.rfft(centred, length))) ** 2).astype(np.float32)
         self._step = rate_hz / length / speed_hz
@@ -61,7 +62,7 @@ class HighLines:
 
     def trace(self, order: float) -> Trace | None:
         """Of a fault order; None where the spectrum is too short for it."""
-        first = int(math.ceil(_FROM_ORDER / order))
+        first = math.ceil(_FROM_ORDER / order)
         harmonics = np.arange(first, min(first + _MOST_LINES, int(self._end / order)))
         if len(harmonics) < _LEAST_LINES:
             return None

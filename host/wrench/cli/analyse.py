@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,7 @@ def analyse(
     from wrench.analysis.load import Told, load  # noqa: PLC0415  (not for `wrench --help`)
     from wrench.boards import load_board  # noqa: PLC0415
     from wrench.diagnosis.diagnose import Machine, diagnose, summary  # noqa: PLC0415
+    from wrench.diagnosis.onset import find  # noqa: PLC0415
     from wrench.diagnosis.sentences import sentence  # noqa: PLC0415
     from wrench.diagnosis.source import window_of  # noqa: PLC0415
 
@@ -124,11 +126,19 @@ def analyse(
     )
     window, first_s = window_of(measurement, start_s=start_s, end_s=end_s, axis=axis, unit=unit)
     found = diagnose(window, machine)
+    began = find(measurement)
+    end_s = measurement.duration_s
     if as_json:
-        more = {"file": measurement.source, "from_s": first_s, "sentence": sentence(found)}
+        onset = None if began is None else {**asdict(began), "sentence": began.sentence(end_s)}
+        more: dict[str, Any] = {
+            "file": measurement.source,
+            "from_s": first_s,
+            "sentence": sentence(found),
+        }
+        more["onset"] = onset
         click.echo(json.dumps({**more, **summary(found)}, indent=2))
     else:
-        for line in _lines(found):
+        for line in _lines(found, None if began is None else began.sentence(end_s)):
             click.echo(line)
     if output is not None:
         from wrench.diagnosis import picture  # noqa: PLC0415
@@ -138,7 +148,7 @@ def analyse(
     _tell_damage(measurement)
 
 
-def _lines(found: Diagnosis) -> list[str]:
+def _lines(found: Diagnosis, began: str | None) -> list[str]:
     from wrench.cli.tables import folded, terminal_columns  # noqa: PLC0415
     from wrench.diagnosis.sentences import sentence  # noqa: PLC0415
 
@@ -149,6 +159,8 @@ def _lines(found: Diagnosis) -> list[str]:
     if found.zone is not None:
         text = f"- zone {found.zone} by {found.scale.name}: {found.scale.why}"
         lines += folded(text, columns)
+    if began is not None:
+        lines += folded(f"- {began}", columns)
     lines += [line for text in found.complaints for line in folded(f"! {text}", columns)]
     return lines
 

@@ -99,9 +99,11 @@ class Diagnosis:
 
     @property
     def zone(self) -> str | None:
-        """Of the standard, A to D; None where there is no velocity."""
+        """Of the standard, A to D; None where there is no velocity, or not over its whole band."""
         velocity = self.velocity_mm_s
-        return None if velocity is None else self.scale.zone(velocity)
+        if velocity is None or not all(one.is_whole_band for one in self.levels):
+            return None
+        return self.scale.zone(velocity)
 
     @property
     def turns(self) -> float | None:
@@ -144,6 +146,12 @@ class _Case:
         self._levels = tuple(levels(ready.acceleration, ready.rate_hz, ready.axes, speed_hz))
         self._axis = max(self._levels, key=lambda one: one.acceleration_g).axis
         self._check_short()
+        first = self._levels[0]
+        if not first.is_whole_band:
+            self._complaints.append(
+                f"the velocity covers {first.band_hz[0]:.0f} to {first.band_hz[1]:.0f} Hz only, of "
+                "the 10 to 1,000 Hz of the standards: it has no zone"
+            )
         if speed_hz is not None and speed_hz * ready.duration_s >= _LEAST_TURNS:
             self._look_at_envelopes(speed_hz)
         for step in (
@@ -280,6 +288,8 @@ class _Case:
             return None
         worst = max(self._levels, key=lambda one: one.velocity_mm_s)
         chosen = self._scale()
+        if not worst.is_whole_band:
+            return None
         if chosen.zone(worst.velocity_mm_s) in "AB" or worst.share_of_shaft < _SHAFT_SHARE:
             return None
         first, second = worst.orders_mm_s[0], worst.orders_mm_s[1]
@@ -368,7 +378,7 @@ class _Case:
             )
             return "undetermined", None
         zone = self._scale().zone(max(one.velocity_mm_s for one in self._levels))
-        if zone in "CD":
+        if zone in "CD" and self._levels[0].is_whole_band:
             self._reasons.append(
                 f"vibration in zone {zone} that neither shaft nor bearing explains: look at the "
                 "feet, the foundation, resonance, and what drives or is driven"

@@ -45,7 +45,7 @@ def figure(found: Diagnosis, title: str) -> Figure:
     """The picture as a figure; to be made and drawn inside `style.styled`."""
     result = Figure(figsize=_SIZE_IN)
     grid = result.add_gridspec(
-        4, 1, height_ratios=[0.85, 1.0, 1.5, 1.2], hspace=0.55, top=0.96, bottom=0.06, left=0.08
+        4, 1, height_ratios=[0.85, 1.0, 1.5, 1.2], hspace=0.55, top=0.94, bottom=0.06, left=0.08
     )
     grid.update(right=0.97)
     _words(result.add_subplot(grid[0]), found, title)
@@ -64,7 +64,7 @@ def _words(axes: Axes, found: Diagnosis, title: str) -> None:
     axes.text(0.0, 0.78, "\n".join(lines[:9]), fontsize=8.5, va="top", linespacing=1.4)
     speed = "" if found.speed_rpm is None else f"{found.speed_rpm:.0f} rpm ({found.speed_from}), "
     foot = f"{speed}{found.scale.name}; wrench {__version__}"
-    axes.text(1.0, 1.0, foot, fontsize=7, color=style.GREY, ha="right", va="top")
+    axes.text(1.0, 1.16, foot, fontsize=7, color=style.GREY, ha="right", va="top")
 
 
 def _waveform(axes: Axes, found: Diagnosis) -> None:
@@ -143,14 +143,21 @@ def _against_decoys(axes: Axes, found: Diagnosis) -> None:
     axes.set_title("How strongly a family of harmonics stands, for every fundamental")
     best = np.max(scores.best, axis=0)
     axes.semilogx(scores.orders, best, color=style.GREY, linewidth=0.5)
-    for part in found.parts:
+    for place, part in enumerate(found.parts):
         colour = style.FAMILIES[_FAMILY[part.name]]
         standing = part.family.standing
         at = int(np.searchsorted(scores.orders, standing.order))
         at = min(at, len(best) - 1)
         axes.plot(standing.order, best[at], "o", color=colour, markersize=5)
-        text = f" {_LABEL[part.name]}: p {standing.p:.3f}, {100 * part.family.depth:.0f} % deep"
-        axes.annotate(text, (standing.order, best[at]), fontsize=7.5, color=colour)
+        text = f"{_LABEL[part.name]}: p {standing.p:.3f}, {100 * part.family.depth:.0f} % deep"
+        axes.text(
+            0.012,
+            0.93 - 0.11 * place,
+            text,
+            fontsize=7.5,
+            color=colour,
+            transform=axes.transAxes,
+        )
     axes.set_xlim(float(scores.orders[0]), HIGHEST)
     ticks = [0.4, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -41,7 +41,9 @@ def sentence(found: Diagnosis) -> str:
     if found.confidence is not None and found.verdict != "healthy":
         text += f" That is {_sure(found.confidence)} ({100 * found.confidence:.0f} %)."
     velocity, zone = found.velocity_mm_s, found.zone
-    if velocity is not None and zone is not None:
+    if velocity is not None and zone is None:
+        text += f" It vibrates with {velocity:.2f} mm/s in the part of the band that is there."
+    elif velocity is not None and zone is not None:
         text += f" It vibrates with {velocity:.2f} mm/s: zone {zone}, {ZONE_MEANS[zone]}."
     return f"{text} {_DO[found.verdict]}".strip()
 

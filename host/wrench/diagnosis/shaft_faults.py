@@ -23,6 +23,7 @@ _STANDARD_GRAVITY = 9.80665
 _LINES = 5
 _HALF_WIDTH = 0.03
 _SLOW_RPM = 600.0
+_LOW_HZ, _LOW_SLOW_HZ, _HIGH_HZ = 10.0, 2.0, 1000.0
 _CARPET_FROM = 0.08
 _CARPET_TO = 0.45
 
@@ -43,6 +44,11 @@ class Levels:
     carpet_g: float
 
     @property
+    def is_whole_band(self) -> bool:
+        """The band is that of the standards, so that the velocity has a zone."""
+        return self.band_hz[0] <= _LOW_HZ and self.band_hz[1] >= _HIGH_HZ
+
+    @property
     def share_of_shaft(self) -> float:
         """How much of the velocity's power the shaft's first three multiples have, 0 to 1."""
         power = float(np.nansum(np.square(self.orders_mm_s[:3])))
@@ -54,9 +60,10 @@ def levels(
 ) -> list[Levels]:
     """Of every axis of (n, axes) in g, without its mean."""
     count = len(acceleration)
-    low_hz = 2.0 if speed_hz is not None and 60.0 * speed_hz < _SLOW_RPM else 10.0
+    slow = speed_hz is not None and 60.0 * speed_hz < _SLOW_RPM
+    low_hz = _LOW_SLOW_HZ if slow else _LOW_HZ
     low_hz = max(low_hz, 2.0 * rate_hz / count)
-    high_hz = min(1000.0, 0.45 * rate_hz)
+    high_hz = min(_HIGH_HZ, 0.45 * rate_hz)
     weight = windows.hann(count, sym=False)
     spectrum = np.asarray(fft.rfft(acceleration * weight[:, np.newaxis], axis=0))
     frequency = np.arange(len(spectrum)) * rate_hz / count

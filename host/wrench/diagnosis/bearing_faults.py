@@ -115,6 +115,7 @@ def _objections(name: str, found: Family, deepest: float, chance: float) -> tupl
             found.depth < _DEEP or found.depth < _ABOVE_FLOOR * found.floor,
             f"it modulates the vibration by {100 * found.depth:.0f} % only",
         ),
+        (found.is_beat, "it is one line without harmonics, as of two tones that beat"),
         (found.first_share < _FIRST_SHARE, "its first line is not among its greatest"),
         (
             found.between > _BETWEEN * depth,

@@ -196,7 +196,8 @@ def _level_shaft(
     near = np.abs(orders - np.round(orders)) <= np.maximum(SHAFT_HALF_WIDTH, _SHAFT_ERROR * orders)
     size = np.abs(white)
     levelled = np.where(near & (size > 1.0), white / np.maximum(size, 1.0), white)
-    return np.asarray(levelled, dtype=np.complex64)
+    found: npt.NDArray[np.complex64] = levelled.astype(np.complex64)
+    return found
 
 
 def _squared_envelope(

@@ -23,7 +23,7 @@ from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
 from wrench.diagnosis import reliability
 from wrench.diagnosis.bearings import by_name, fault_orders
-from wrench.diagnosis.combs import SLIP, is_near_shaft, related, score, stand
+from wrench.diagnosis.combs import SLIP, is_near_shaft, score, stand
 from wrench.diagnosis.diagnose import Diagnosis, Machine, diagnose
 from wrench.diagnosis.reliability import Claim
 from wrench.diagnosis.window import Window
@@ -87,7 +87,8 @@ NAMES_A_FAULT = (
     "rub/lubrication",
 )
 _OF_BEARING = ("inner race", "outer race", "ball/cage")
-_DECOYS = 40
+_DECOYS = 12
+_DECOY_RATIOS = (0.5, 1.0, 2.0)
 _DECOYS_APART = 2.25 * SLIP
 
 
@@ -206,18 +207,21 @@ def try_decoys(
     own += list(fault_orders(bearing).values())
     if found.unknown is not None:
         own.append(found.unknown.order)
-    below = drawn = 0
+    drawn: list[float] = []
+    below = 0
     for _ in range(20 * _DECOYS):
         order = float(np.exp(generator.uniform(math.log(1.4), math.log(7.0))))
-        if any(related(order, one, 0.036) for one in own) or is_near_shaft(
-            order, SLIP, scores.blur
-        ):
+        near = [order / (one * ratio) for one in own for ratio in _DECOY_RATIOS]
+        near += [order / one for one in drawn]
+        # Two that overlap would be one trial counted twice.
+        taken = any(abs(ratio - 1.0) < _DECOYS_APART for ratio in near)
+        if taken or is_near_shaft(order, SLIP, scores.blur):
             continue
-        drawn += 1
+        drawn.append(order)
         below += stand(scores, order).p < 0.05
-        if drawn == _DECOYS:
+        if len(drawn) == _DECOYS:
             break
-    return below, drawn
+    return below, len(drawn)
 
 
 def _samples(label: Label) -> tuple[FloatArray, float, float]:

@@ -14,6 +14,7 @@ from wrench.diagnosis.envelopes import EnvelopeLines
 _SMEARED = 0.008
 _HALVES = (0.5, 1.5)
 _TINY = 1e-9
+_OF_BLOWS = 0.2
 _SLOWEST = 1.2
 _TRIED = 8
 _APART = 0.01
@@ -27,7 +28,8 @@ class Family:
     of the squared envelope there: 0 for none, 1 for a full modulation, at most 2 for blows with
     nothing between. `harmonics` are amplitudes of the first four lines in the same row; `between`
     the greatest at half-multiples of the fundamental, which would make it the second harmonic of
-    another; `beside` the greatest at one shaft order away from the first line.
+    another; `beside` the greatest at one shaft order away from the first line. `random_depth` is
+    that of bands whose discrete lines are levelled.
     """
 
     standing: Standing
@@ -37,6 +39,14 @@ class Family:
     harmonics: tuple[float, ...]
     between: float
     beside: float
+    random_depth: float
+
+    @property
+    def is_beat(self) -> bool:
+        """One line without harmonics that goes when discrete lines are levelled: two tones beat,
+        nothing strikes."""
+        again = max(self.harmonics[1], self.harmonics[2])
+        return self.random_depth < _OF_BLOWS and again < _OF_BLOWS * self.harmonics[0]
 
     @property
     def first_share(self) -> float:
@@ -58,7 +68,21 @@ def family(lines: EnvelopeLines, standing: Standing) -> Family:
         for side in (-1.0, 1.0)
     )
     floor = float(np.sqrt(np.median(lines.background[row])))
-    return Family(standing, float(np.max(depths)), floor, row, harmonics, between, beside)
+    levelled = [
+        depth
+        for depth, at in zip(depths, wide, strict=True)
+        if lines.rows[at].whitening == "cepstrum"
+    ]
+    return Family(
+        standing,
+        float(np.max(depths)),
+        floor,
+        row,
+        harmonics,
+        between,
+        beside,
+        float(max(levelled)),
+    )
 
 
 def strongest(

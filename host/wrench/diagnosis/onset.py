@@ -156,14 +156,14 @@ def _intermittent(name: str, time_s: FloatArray, value: FloatArray) -> Onset | N
     if switches < 2 * _SWITCHES or hits < _MARGIN:
         return None
     before = np.concatenate([[0], np.cumsum(out)])[_MARGIN : count - _MARGIN]
-    places = np.arange(_MARGIN, count - _MARGIN)
+    places = np.arange(_MARGIN, count - _MARGIN, dtype=np.float64)
     chance = _likelihood(before, places) + _likelihood(hits - before, count - places)
-    none = float(_likelihood(np.array([hits]), np.array([count]))[0])
+    none = float(_likelihood(np.array([float(hits)]), np.array([float(count)]))[0])
     best = int(np.argmax(chance))
     # Samples within one bout say the same: the bouts are what is independent.
     alike = max(1.0, hits / (0.5 * switches))
     clearness = 2.0 * (float(chance[best]) - none) / alike - 2.0 * math.log(count / alike)
-    at = int(places[best])
+    at = round(places[best])
     duty = float(np.mean(out[at:]))
     late = out[(at + count) // 2 :]
     between = np.log(value[at:][~out[at:]] / middle)
@@ -173,7 +173,7 @@ def _intermittent(name: str, time_s: FloatArray, value: FloatArray) -> Onset | N
     if float(np.mean(~late)) < _OFF or float(np.median(between)) > _AS_BEFORE * max(spread, 0.02):
         return None
     weight = np.exp((chance - chance[best]) / alike)
-    low, likeliest, high = _interval(time_s[places], weight)
+    low, likeliest, high = _interval(time_s[_MARGIN : count - _MARGIN], weight)
     after = float(np.median(value[at:][out[at:]]))
     return Onset(name, likeliest, low, high, middle, after, duty, clearness)
 

@@ -60,6 +60,6 @@ def find(lines: EnvelopeLines, scores: Scores, known: tuple[float, ...] = ()) ->
         return None
     if found.depth < max(_DEEP, _ABOVE_FLOOR * found.floor):
         return None
-    if found.harmonics[1] < _SECOND * found.floor:
+    if found.is_beat or found.harmonics[1] < _SECOND * found.floor:
         return None
     return Unknown(found, found.beside > _BESIDE * found.depth)

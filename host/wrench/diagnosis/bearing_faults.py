@@ -30,7 +30,7 @@ NAMED_FROM = 0.5
 """Least probability of a fault that is named."""
 _DEEP = 0.25
 _ABOVE_FLOOR = 6.0
-_SIGNIFICANT = 0.02
+_SIGNIFICANT = 0.05
 # Sidebands of a deep modulation reach some decoys as well.
 _VERY_DEEP = 0.5
 _SIGNIFICANT_DEEP = 0.1
@@ -76,7 +76,7 @@ def features(name: str, expected_order: float, found: Family, deepest: float) ->
             math.log(depth + 0.02),
             math.log((depth + 1e-3) / max(found.floor, 1e-6)),
             math.log1p(max(found.standing.excess, 0.0)),
-            -math.log10(found.standing.p),
+            -math.log10((1.0 + found.standing.reached) / (1.0 + found.standing.decoys)),
             found.first_share,
             min(found.between / max(depth, 1e-9), 2.0),
             min(found.beside / max(depth, 1e-9), 2.0),

@@ -29,12 +29,12 @@ _WEIGHTS = (1.0, 0.6, 0.4)
 _SMEARED = 0.005
 """Half width of a line whose interval wanders, as a fraction of its order."""
 _DECOYS_WITHIN = math.log(2.2)
+_DECOYS_A_REACH = 4
 _APART = 2.2
 _RATIOS = (1.0, 2.0, 0.5, 3.0, 1.0 / 3.0, 1.5, 2.0 / 3.0, 0.75, 4.0 / 3.0)
 _BESIDE = (-3.0, -2.0, -1.0, 1.0, 2.0, 3.0)
 _STRONGEST = 30.0
 _STRONGEST_BROAD = 100.0
-_LEAST_DECOYS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class Standing:
     """Where a family stands among decoys.
 
     `order` is the fundamental found; `excess` its score above the decoys' median in units of the
-    distance from there to their 90th percentile; `p` the share of decoys that reach it, never 0;
+    distance from there to their 90th percentile; `p` the share of decoys that reach it, in which
+    it counts itself as half of the decoys that one line reaches, so that it is never 0; `reached`
+    how many of `decoys` do;
     `row` the row of envelope spectra that shows it best, and `is_smeared` whether its lines are
     broad.
     """
@@ -70,6 +72,7 @@ class Standing:
     row: int
     is_smeared: bool
     decoys: int
+    reached: int = 0
 
 
 def score(lines: EnvelopeLines) -> Scores:
@@ -116,8 +119,7 @@ def score(lines: EnvelopeLines) -> Scores:
 
 
 def stand(scores: Scores, order: float, *, slip: float = SLIP) -> Standing:
-    """Where the family with a fundamental near `order` stands among decoys from less than half to
-    more than twice of it, none of them related to it or to the shaft."""
+    """Where the family with a fundamental near `order` stands among decoys from less to more than it, none of them related to it or to the shaft."""
     inside = scores.around(order, slip)
     found = scores.best[:, inside]
     reach = max(1, round(slip / math.log(scores.orders[1] / scores.orders[0])))
@@ -137,10 +139,11 @@ def stand(scores: Scores, order: float, *, slip: float = SLIP) -> Standing:
     return Standing(
         float(scores.orders[where]),
         excess,
-        (1.0 + reached) / (1.0 + len(of_decoys)),
+        (_DECOYS_A_REACH + reached) / (_DECOYS_A_REACH + len(of_decoys)),
         int(scores.row[channel, where]),
         bool(channel == 1),
         len(of_decoys),
+        reached,
     )
 
 
@@ -160,7 +163,7 @@ def _decoys(scores: Scores, order: float, slip: float, reach: int) -> npt.NDArra
     orders = scores.orders
     first = max(reach, int(np.searchsorted(orders, order * math.exp(-_DECOYS_WITHIN))))
     after = min(len(orders) - reach, int(np.searchsorted(orders, order * math.exp(_DECOYS_WITHIN))))
-    every = np.arange(first, max(first, after), max(1, reach // 4))
+    every = np.arange(first, max(first, after), max(1, reach // _DECOYS_A_REACH))
     apart = _APART * slip
     kept = [
         at

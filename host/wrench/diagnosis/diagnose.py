@@ -47,7 +47,7 @@ _TRACE_P = 0.03
 _OF_TRACE = 0.5
 _IMPULSIVE = 5.0
 _SUSPECT_DEPTH = 0.2
-_SUSPECT_P = 0.02
+_SUSPECT_P = 0.05
 _OTHER_SPEED = 1.6
 _OF_SHAFT = 0.95
 _OF_RUB = 0.95
@@ -258,7 +258,7 @@ class _Case:
         )
         self._reasons.append(
             f"of {found.standing.decoys} unrelated families in the same spectra "
-            f"{round(found.standing.p * (1 + found.standing.decoys)) - 1} reach as high"
+            f"{found.standing.reached or 'none'} reach as high"
         )
         return _OF_PART[part.name], part.confidence
 

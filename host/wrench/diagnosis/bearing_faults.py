@@ -26,7 +26,7 @@ from wrench.diagnosis.confidence import of_named, probability
 from wrench.diagnosis.envelopes import EnvelopeLines
 from wrench.diagnosis.families import Family, family, strongest
 
-NAMED_FROM = 0.5
+NAMED_FROM = 0.35
 """Least probability of a fault that is named."""
 _DEEP = 0.25
 _ABOVE_FLOOR = 6.0
@@ -36,7 +36,7 @@ _VERY_DEEP = 0.5
 _SIGNIFICANT_DEEP = 0.1
 _FIRST_SHARE = 0.45
 _BETWEEN = 0.7
-_BESIDE = 1.3
+_BESIDE = 1.0
 _FOREIGN = 1.0
 _FOREIGN_OF_CAGE = 0.8
 _TOLERANCE = 0.03

@@ -119,7 +119,8 @@ def score(lines: EnvelopeLines) -> Scores:
 
 
 def stand(scores: Scores, order: float, *, slip: float = SLIP) -> Standing:
-    """Where the family with a fundamental near `order` stands among decoys from less to more than it, none of them related to it or to the shaft."""
+    """Where the family with a fundamental near `order` stands among decoys from less than half to
+    more than twice of it, which are related neither to it nor to the shaft."""
     inside = scores.around(order, slip)
     found = scores.best[:, inside]
     reach = max(1, round(slip / math.log(scores.orders[1] / scores.orders[0])))

@@ -45,6 +45,7 @@ _CARPET = 3.0
 _TRACE = 4.5
 _TRACE_P = 0.03
 _OF_TRACE = 0.5
+_DEEP = 0.25
 _IMPULSIVE = 5.0
 _SUSPECT_DEPTH = 0.2
 _SUSPECT_P = 0.05
@@ -174,6 +175,7 @@ class _Case:
         if told_hz is None:
             found = shaft_speed.estimate(ready.acceleration, ready.rate_hz)
             if shaft_speed.is_clear_blind(found):
+                found = shaft_speed.refine(ready.acceleration, ready.rate_hz, found.speed_hz)
                 self._speed_hz = found.speed_hz
                 self._speed_from = "estimated from the vibration"
                 self._complaints.append(
@@ -237,9 +239,11 @@ class _Case:
             self._unknown = unknown_bearing.find(lines, scores, known)
 
     def _likelihood(self, part: Part) -> float:
-        """Of a part that is not named: traces of it count as well."""
+        """Of a part that is not named: where no envelope is deep, traces count as well."""
         trace = self._traces.get(part.name)
-        return part.probability + (_OF_TRACE if trace is not None and _is_clear(trace) else 0.0)
+        has_trace = trace is not None and _is_clear(trace)
+        faint = all(one.family.depth < _DEEP for one in self._parts)
+        return part.probability + (_OF_TRACE if has_trace and faint else 0.0)
 
     def _damaged_part(self) -> tuple[Verdict, float | None] | None:
         if not self._parts or not self._parts[0].is_named:

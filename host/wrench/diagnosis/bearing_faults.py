@@ -40,6 +40,7 @@ _BESIDE = 1.0
 _FOREIGN = 1.0
 _FOREIGN_OF_CAGE = 0.8
 _TOLERANCE = 0.03
+_SHAFT_ERROR = 0.006
 _SAME = 0.012
 
 
@@ -97,14 +98,16 @@ def look(lines: EnvelopeLines, bearing: Bearing) -> tuple[list[Part], Scores]:
         own = found.standing.order
         deepest = strongest(lines, scores, partial(related, to=own, apart=_TOLERANCE))
         chance = probability(features(name, order, found, deepest[1]))
-        against = _objections(name, found, deepest[1], chance)
+        against = _objections(name, found, deepest[1], chance, hidden=lines.hidden)
         parts.append(Part(name, order, found, deepest, chance, against))
     parts.sort(key=lambda part: part.probability, reverse=True)
     return _without_twins(parts), scores
 
 
-def _objections(name: str, found: Family, deepest: float, chance: float) -> tuple[str, ...]:
-    depth = max(found.depth, 1e-9)
+def _objections(
+    name: str, found: Family, deepest: float, chance: float, *, hidden: float
+) -> tuple[str, ...]:
+    depth, order = max(found.depth, 1e-9), found.standing.order
     foreign = _FOREIGN_OF_CAGE if name == "cage" else _FOREIGN
     checks = (
         (
@@ -115,7 +118,11 @@ def _objections(name: str, found: Family, deepest: float, chance: float) -> tupl
             found.depth < _DEEP or found.depth < _ABOVE_FLOOR * found.floor,
             f"it modulates the vibration by {100 * found.depth:.0f} % only",
         ),
-        (found.is_beat, "it is one line without harmonics, as of two tones that beat"),
+        (found.is_beat, "its lines go with the discrete tones, as of tones that beat"),
+        (
+            abs(order - round(order)) < _SHAFT_ERROR * order + hidden and name != "cage",
+            f"it may be {round(order)} times the shaft's speed",
+        ),
         (found.first_share < _FIRST_SHARE, "its first line is not among its greatest"),
         (
             found.between > _BETWEEN * depth,

@@ -198,9 +198,12 @@ class _Case:
             return
         blind = shaft_speed.estimate(ready.acceleration, ready.rate_hz)
         off = blind.speed_hz / told_hz
-        if blind.clearness > _OTHER_SPEED and all(
-            abs(off / simple - 1.0) > 0.02 for simple in (1.0, 0.5, 2.0, 3.0, 1.0 / 3.0, 4.0)
-        ):
+        if shaft_speed.shows(ready.acceleration, ready.rate_hz, told_hz):
+            return
+        bearing = self._machine.bearing
+        simple = [1.0, 0.5, 2.0, 3.0, 1.0 / 3.0, 4.0]
+        simple += [] if bearing is None else list(fault_orders(bearing).values())
+        if blind.clearness > _OTHER_SPEED and all(abs(off / one - 1.0) > 0.02 for one in simple):
             self._complaints.append(
                 f"nothing stands at the told {60.0 * told_hz:.0f} rpm, but a shaft at "
                 f"{60.0 * blind.speed_hz:.0f} rpm does: check the speed and the sampling rate "

@@ -13,8 +13,11 @@ from wrench.diagnosis.envelopes import EnvelopeLines
 
 _SMEARED = 0.008
 _HALVES = (0.5, 1.5)
+_THIRDS = (1.0 / 3.0, 2.0 / 3.0)
 _TINY = 1e-9
 _OF_BLOWS = 0.2
+_OF_TRAIN = 0.3
+_DEEP_TRAIN = 0.5
 _SLOWEST = 1.2
 _TRIED = 8
 _APART = 0.01
@@ -27,9 +30,9 @@ class Family:
     `depth` is the amplitude of the first line in the best of the wide bands, relative to the mean
     of the squared envelope there: 0 for none, 1 for a full modulation, at most 2 for blows with
     nothing between. `harmonics` are amplitudes of the first four lines in the same row; `between`
-    the greatest at half-multiples of the fundamental, which would make it the second harmonic of
-    another; `beside` the greatest at one shaft order away from the first line. `random_depth` is
-    that of bands whose discrete lines are levelled.
+    the greatest at half-multiples of the fundamental, or at its thirds, which would make it a
+    harmonic of another; `beside` the greatest at one shaft order away from the first line.
+    `random_depth` is that of bands whose discrete lines are levelled.
     """
 
     standing: Standing
@@ -43,10 +46,12 @@ class Family:
 
     @property
     def is_beat(self) -> bool:
-        """One line without harmonics that goes when discrete lines are levelled: two tones beat,
-        nothing strikes."""
-        again = max(self.harmonics[1], self.harmonics[2])
-        return self.random_depth < _OF_BLOWS and again < _OF_BLOWS * self.harmonics[0]
+        """Lines that go when discrete lines are levelled, and are not those of a train of blows as
+        regular as a clock, which has many and deep ones: tones beat, nothing strikes."""
+        if self.random_depth >= _OF_BLOWS * self.depth:
+            return False
+        is_train = min(self.harmonics) > _OF_TRAIN * self.harmonics[0]
+        return self.depth < _DEEP_TRAIN or not is_train
 
     @property
     def first_share(self) -> float:
@@ -62,7 +67,12 @@ def family(lines: EnvelopeLines, standing: Standing) -> Family:
     row = wide[int(np.argmax(depths))]
     own = [row]
     harmonics = tuple(float(_amplitudes(lines, own, k * order)[0]) for k in range(1, 5))
-    between = max(float(_amplitudes(lines, own, half * order)[0]) for half in _HALVES)
+    halves, thirds = (
+        [float(_amplitudes(lines, own, part * order)[0]) for part in parts]
+        for parts in (_HALVES, _THIRDS)
+    )
+    # One line at a third may be another part's; the third harmonic of a family has both below it.
+    between = max(*halves, min(thirds))
     beside = max(
         float(_amplitudes(lines, own, abs(order + side))[0]) if abs(order + side) > 0.3 else 0.0
         for side in (-1.0, 1.0)

@@ -74,6 +74,8 @@ def _lines(
 _SLOWEST_HZ, _FASTEST_HZ = 4.0, 250.0
 _FEW = 8
 _CLEAR_BLIND = 1.3
+_LINE = 3.5
+"""Logarithm of a line's power over what is around it: 33 times."""
 
 
 def estimate(acceleration: FloatArray, rate_hz: float) -> FoundSpeed:
@@ -105,3 +107,14 @@ def estimate(acceleration: FloatArray, rate_hz: float) -> FoundSpeed:
 def is_clear_blind(found: FoundSpeed) -> bool:
     """An estimate without anything told is to be believed."""
     return found.clearness > _CLEAR_BLIND
+
+
+def shows(acceleration: FloatArray, rate_hz: float, speed_hz: float) -> bool:
+    """One of the first three multiples of a speed has a line, within 1 %."""
+    strength, spacing = _lines(acceleration, rate_hz, 4.0 * speed_hz, speed_hz)
+    for harmonic in (1, 2, 3):
+        at, half = harmonic * speed_hz / spacing, max(2.0, 0.01 * harmonic * speed_hz / spacing)
+        near = strength[int(at - half) : int(at + half) + 2]
+        if len(near) and float(np.max(near)) > _LINE * acceleration.shape[1]:
+            return True
+    return False

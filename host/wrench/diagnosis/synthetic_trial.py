@@ -69,9 +69,12 @@ class Tried:
     @property
     def is_right(self) -> bool:
         """Names what is there."""
-        if self.is_wrong_geometry:
-            return False
-        return self.verdict in _VERDICTS[self.drawn.state]
+        return self.verdict in self.true_verdicts
+
+    @property
+    def true_verdicts(self) -> tuple[str, ...]:
+        """What may be said. The cage of a bearing that is told wrongly is hardly another."""
+        return _VERDICTS[self.drawn.state]
 
 
 @dataclass
@@ -107,7 +110,8 @@ class Trial:
         )
         misled = [one for one in self.tried if one.is_wrong_geometry]
         found["names with a wrong geometry"] = _share(
-            sum(one.names_a_bearing for one in misled), len(misled)
+            sum(one.names_a_bearing and one.verdict not in one.true_verdicts for one in misled),
+            len(misled),
         )
         for state in OF_BEARING:
             strong = [

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from struck_bearing import RATE_HZ, vibration
 
+from wrench.bench.plant.bearing import DefectKind
 from wrench.cli.analyse import analyse
 from wrench.cli.evaluate import evaluate
 from wrench.diagnosis import evaluation
@@ -23,7 +24,8 @@ RPM = 2100.0
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three recordings: a damaged outer race, a sound machine, a race that is labelled wrongly."""
-    for name, kind in (("a", "outer"), ("b", None), ("c", "inner")):
+    kinds: dict[str, DefectKind | None] = {"a": "outer", "b": None, "c": "inner"}
+    for name, kind in kinds.items():
         values = vibration(kind, RPM, 6.0)[:, 0].astype(np.float32)
         np.savez(tmp_path / f"{name}.npz", DE=values, fs=RATE_HZ, rpm=RPM)
     rows = ("a.npz,outer,clear,608", "b.npz,healthy,,608", "c.npz,outer,no,608")

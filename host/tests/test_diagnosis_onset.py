@@ -26,7 +26,7 @@ def sound(random: np.random.Generator) -> np.ndarray:
 
 
 def series(value: np.ndarray) -> Series:
-    return Series(EVERY_S * np.arange(COUNT), value)
+    return Series(EVERY_S * np.arange(COUNT, dtype=np.float64), value)
 
 
 def test_steady_trouble_lies_in_its_interval() -> None:

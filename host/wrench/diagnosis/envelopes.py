@@ -183,7 +183,7 @@ def background(power: FloatRows, width: float) -> FloatRows:
 
 
 def _level_all(spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
-    return spectrum / np.maximum(np.abs(spectrum), _TINY)
+    return spectrum / np.maximum(np.abs(spectrum), _TINY).astype(np.float32)
 
 
 def _level_shaft(

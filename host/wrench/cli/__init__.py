@@ -13,11 +13,13 @@ from wrench import __version__
 from wrench.errors import WrenchError
 
 _COMMANDS = {
+    "analyse": ("analyse", "Say what is wrong with a machine, by a recording."),
     "bench": ("bench", "Run an emulated board and the machine around it."),
     "boards": ("boards", "Show the boards that are attached; check and list board files."),
     "capture": ("recording", "Record so many seconds of the waveform."),
     "demo": ("demo", "Watch a bearing wear out, without hardware."),
     "doctor": ("doctor", "Find what is wrong with computer, cable and board."),
+    "evaluate": ("evaluate", "Judge the diagnosis on recordings whose truth is known."),
     "export": ("recording", "Write a recording in a format that other programs read."),
     "flash": ("flash", "Install the firmware on a board, start it and verify it."),
     "hil": ("hil", "Test a board, emulated or real, and try to break it."),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import worn_drill
 from click.testing import CliRunner, Result
 from struck_bearing import RATE_HZ, vibration
 
@@ -105,6 +106,21 @@ def test_units_and_power_change_zone_and_standard(folder: Path) -> None:
         run(analyse, path, "--power", "400", "--support", "flexible", "--json").output
     )
     assert large["standard"] == "ISO 20816-3:2022 group 1, flexible"
+
+
+def test_a_recording_of_wrench_needs_nothing_told(tmp_path: Path) -> None:
+    path = worn_drill.record(tmp_path / "worn.mcap")
+    told = json.loads(run(analyse, str(path), "--json").output)
+    assert told["verdict"] == "outer race"
+    assert told["speed_rpm"] == pytest.approx(worn_drill.RPM, rel=0.01)
+    assert told["parts"][0]["expected_order"] == pytest.approx(2.574, abs=1e-3)
+    assert "a small fault rings above that" in " ".join(told["complaints"])
+
+
+def test_a_recording_without_a_waveform_says_how_to_get_one(tmp_path: Path) -> None:
+    path = worn_drill.record(tmp_path / "worn.mcap", waveform=False)
+    with pytest.raises(ReportError, match="has no waveform to judge; record one"):
+        run(analyse, str(path))
 
 
 def test_the_records_of_a_real_rig() -> None:

@@ -68,6 +68,29 @@ def test_a_folder_without_truth_says_what_to_add(tmp_path: Path) -> None:
         evaluation.labels(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [
+        ("130.mat", "outer"),
+        ("12k_Drive_End_B007_0_118.npz", "ball"),
+        ("IR021_2.mat", "inner"),
+        ("OR007@6_1.mat", "outer"),
+        ("normal_1.mat", "healthy"),
+        ("3001.npz", "inner"),
+    ],
+)
+def test_names_of_the_real_rig_s_records_tell_their_truth(
+    tmp_path: Path, name: str, truth: str
+) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "12k_Fan_End_B007_0_282.npz").touch()
+    (tmp_path / "notes.csv").touch()
+    (label,) = evaluation.labels(tmp_path)
+    assert label.truth == truth
+    if name.endswith(".mat"):
+        assert label.rate_hz == (48000.0 if truth == "healthy" else 12000.0)
+
+
 def test_a_reliability_diagram_counts() -> None:
     claims = [Claim(0.92, is_right=True)] * 9 + [Claim(0.92, is_right=False)]
     (only,) = bins(claims)

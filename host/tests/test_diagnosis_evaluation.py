@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import worn_drill
 from click.testing import CliRunner, Result
 from struck_bearing import RATE_HZ, vibration
 
@@ -67,6 +68,29 @@ def test_a_folder_without_truth_says_what_to_add(tmp_path: Path) -> None:
         evaluation.labels(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [
+        ("130.mat", "outer"),
+        ("12k_Drive_End_B007_0_118.npz", "ball"),
+        ("IR021_2.mat", "inner"),
+        ("OR007@6_1.mat", "outer"),
+        ("normal_1.mat", "healthy"),
+        ("3001.npz", "inner"),
+    ],
+)
+def test_names_of_the_real_rig_s_records_tell_their_truth(
+    tmp_path: Path, name: str, truth: str
+) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "12k_Fan_End_B007_0_282.npz").touch()
+    (tmp_path / "notes.csv").touch()
+    (label,) = evaluation.labels(tmp_path)
+    assert label.truth == truth
+    if name.endswith(".mat"):
+        assert label.rate_hz == (48000.0 if truth == "healthy" else 12000.0)
+
+
 def test_a_reliability_diagram_counts() -> None:
     claims = [Claim(0.92, is_right=True)] * 9 + [Claim(0.92, is_right=False)]
     (only,) = bins(claims)
@@ -105,6 +129,21 @@ def test_units_and_power_change_zone_and_standard(folder: Path) -> None:
         run(analyse, path, "--power", "400", "--support", "flexible", "--json").output
     )
     assert large["standard"] == "ISO 20816-3:2022 group 1, flexible"
+
+
+def test_a_recording_of_wrench_needs_nothing_told(tmp_path: Path) -> None:
+    path = worn_drill.record(tmp_path / "worn.mcap")
+    told = json.loads(run(analyse, str(path), "--json").output)
+    assert told["verdict"] == "outer race"
+    assert told["speed_rpm"] == pytest.approx(worn_drill.RPM, rel=0.01)
+    assert told["parts"][0]["expected_order"] == pytest.approx(2.574, abs=1e-3)
+    assert "a small fault rings above that" in " ".join(told["complaints"])
+
+
+def test_a_recording_without_a_waveform_says_how_to_get_one(tmp_path: Path) -> None:
+    path = worn_drill.record(tmp_path / "worn.mcap", waveform=False)
+    with pytest.raises(ReportError, match="has no waveform to judge; record one"):
+        run(analyse, str(path))
 
 
 def test_the_records_of_a_real_rig() -> None:

@@ -29,18 +29,22 @@ def series(value: np.ndarray) -> Series:
     return Series(EVERY_S * np.arange(COUNT, dtype=np.float64), value)
 
 
-def test_steady_trouble_lies_in_its_interval() -> None:
+@pytest.mark.parametrize("step", [0.4, 0.2])
+def test_steady_trouble_lies_in_its_interval(step: float) -> None:
     random = np.random.default_rng(1)
-    held = 0
+    held = told = 0
     for _ in range(30):
         at = int(random.uniform(0.3, 0.8) * COUNT)
         since = np.maximum(0, np.arange(COUNT) - at) / COUNT
-        risen = np.where(np.arange(COUNT) >= at, 0.4 + 1.2 * since, 0.0)
+        risen = np.where(np.arange(COUNT) >= at, step + 1.2 * since, 0.0)
         found = onset.of_trend("acceleration", series(sound(random) * np.exp(risen)))
-        assert found is not None
+        if found is None:
+            continue
+        told += 1
         assert found.duty is None
         held += found.low_s <= EVERY_S * at <= found.high_s
-    assert held >= 24
+    assert told >= 25
+    assert held >= 0.8 * told
 
 
 def test_nothing_begins_where_nothing_changes() -> None:

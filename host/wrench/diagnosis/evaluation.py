@@ -69,6 +69,12 @@ _CWRU = (
     (3005, "ball"),
 )
 _CWRU_OUTER_12 = {156: "outer", 158: "outer", 159: "outer", 160: "outer"}
+_IN_NAMES = (
+    (r"(?i)normal", "healthy"),
+    (r"(?<![A-Za-z])IR\d{3}", "inner"),
+    (r"(?<![A-Za-z])OR\d{3}", "outer"),
+    (r"(?<![A-Za-z])B\d{3}", "ball"),
+)
 _CWRU_HEALTHY_RATE_HZ = 48000.0
 _CWRU_RATE_HZ = 12000.0
 _VERDICT_OF = {
@@ -269,14 +275,22 @@ def _by_name(folder: Path) -> Iterator[Label]:
     paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
     for path in sorted(paths, key=lambda path: (_number(path), path.name)):
         number = _number(path)
-        if number not in known:
+        truth = known.get(number) or _truth_in(path.stem)
+        if truth is None:
             continue
-        truth = known[number]
         rate_hz = None
         if path.suffix.lower() == ".mat":
-            rate_hz = _CWRU_HEALTHY_RATE_HZ if truth == "healthy" else _CWRU_RATE_HZ
+            is_healthy = truth == "healthy"
+            rate_hz = _CWRU_HEALTHY_RATE_HZ if is_healthy else _CWRU_RATE_HZ
         grade = _GRADES.get(number, "")
         yield Label(path, truth, grade, "6205", None, rate_hz)
+
+
+def _truth_in(name: str) -> str | None:
+    """Of a drive end's record that is named after its fault, such as IR021_2 or normal_1."""
+    if re.search("fan", name, re.IGNORECASE):
+        return None
+    return next((truth for pattern, truth in _IN_NAMES if re.search(pattern, name)), None)
 
 
 def _number(path: Path) -> int:

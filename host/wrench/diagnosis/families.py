@@ -16,6 +16,7 @@ _HALVES = (0.5, 1.5)
 _THIRDS = (1.0 / 3.0, 2.0 / 3.0)
 _TINY = 1e-9
 _OF_BLOWS = 0.2
+_ALONE, _FAINT = 0.1, 0.15
 _OF_TRAIN = 0.3
 _DEEP_TRAIN = 0.5
 _SLOWEST = 1.2
@@ -49,7 +50,8 @@ class Family:
         """Lines that go when discrete lines are levelled, and are not those of a train of blows as
         regular as a clock, which has many and deep ones: tones beat, nothing strikes."""
         if self.random_depth >= _OF_BLOWS * self.depth:
-            return False
+            is_alone = max(self.harmonics[1:]) < _ALONE * self.harmonics[0]
+            return is_alone and self.random_depth < _FAINT
         is_train = min(self.harmonics) > _OF_TRAIN * self.harmonics[0]
         return self.depth < _DEEP_TRAIN or not is_train
 

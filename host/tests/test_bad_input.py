@@ -115,6 +115,15 @@ BAD: list[tuple[str, int, str]] = [
     ("status {no_device}", 5, "there is no /dev/wrench-has-no-such-device"),
     ("stop {nobody}", 5, "nothing listens"),
     ("time {nobody}", 5, "nothing listens"),
+    ("triage missing.csv --budget 5", 2, "there is no missing.csv; give a CSV file"),
+    ("triage junk.toml --budget 5", 2, "its first line has no columns; begin with their names"),
+    ("triage junk.toml", 2, "Missing option '--budget'"),
+    ("triage junk.toml --budget 0", 2, "'0' buys nothing; give an amount above 0"),
+    ("triage junk.toml --budget -5", 2, "'-5' buys nothing; give an amount above 0"),
+    ("triage junk.toml --budget nan", 2, "'nan' is no number; write one such as 120.5"),
+    ("triage junk.toml --budget 5 --order power,Power", 2, "name each class once"),
+    ("triage junk.toml --budget 5 -o x.gif", 2, "end it in .png, .svg or .pdf"),
+    ("triage junk.toml --budget 5 -o none/x.png", 11, "there is no folder none; make it"),
     ("view missing.mcap", 10, "there is no recording missing.mcap"),
 ]
 

@@ -4,6 +4,7 @@
 
     WrenchError                 exit code 1
     ├── BoardFileError          2   a boards/*.toml is not valid
+    ├── PartsError              2   a list of parts cannot be used
     ├── ImageError              3   no usable MicroPython image
     ├── BenchError              4   the virtual bench cannot start or has died
     ├── PortError               5   a port is missing, busy or gone
@@ -38,6 +39,12 @@ class WrenchError(Exception):
 
 class BoardFileError(WrenchError):
     """A board file is missing, has an unknown key, a value out of range, or a pin used twice."""
+
+    exit_code = 2
+
+
+class PartsError(WrenchError):
+    """A list of parts is missing, cannot be read, or contradicts itself."""
 
     exit_code = 2
 

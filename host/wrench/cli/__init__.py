@@ -39,6 +39,7 @@ _COMMANDS = {
     "status": ("control", "Tell who the board is and what it does now."),
     "stop": ("control", "Stop the motor, whoever has started it."),
     "time": ("time", "Tell the board this computer's time."),
+    "triage": ("triage", "Choose the parts to buy first."),
     "view": ("report", "Look at a recording in a window."),
 }
 """The module of each command in this package, where it has the command's name, and what the command

@@ -89,9 +89,9 @@ def test_the_numbers_are_those_of_the_wire() -> None:
     modes = [name.upper().replace("-", "_") for name in wire.MODES]
     assert [getattr(governor, name) for name in modes] == list(range(8))
     limits = ["NONE", "OPERATOR", "DERATE", "PROBATION", "RAMP", "CRITICAL", "VIBRATION", "PEAK"]
-    limits += ["CREST", "ENVELOPE", "CURRENT", "BEARING_TEMPERATURE", "DRIVER_TEMPERATURE"]
-    limits += ["SUPPLY"]
-    assert [getattr(governor, f"LIMIT_{name}") for name in limits] == list(range(14))
+    limits += ["CREST", "ENVELOPE", "BAND_VIBRATION", "BEARING_LINE", "CURRENT"]
+    limits += ["BEARING_TEMPERATURE", "DRIVER_TEMPERATURE", "SUPPLY"]
+    assert [getattr(governor, f"LIMIT_{name}") for name in limits] == list(range(16))
     assert len(wire.LIMITS) == 14
     assert wire.LIMITS[6:] == tuple(wire.LIMITS[n] for n in sorted(PROTECTING))
 

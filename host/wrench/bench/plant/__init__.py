@@ -21,6 +21,7 @@ from wrench.bench.plant.sensors import (
     MPU9250,
     Adxl345Signal,
     AnalogSignal,
+    Iis3dwbSignal,
     MpuSignal,
     SensorSignal,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "BearingParameters",
     "DefectKind",
     "Drive",
+    "Iis3dwbSignal",
     "MachineParameters",
     "MpuSignal",
     "Plant",

@@ -46,6 +46,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         ("host/wrench/bench/emulator", "wrench/bench/emulator", ".npmrc"),
         ("host/wrench/bench/emulator/devices", "wrench/bench/emulator/devices", "*.mjs"),
         ("host/wrench/image/board", "wrench/image/board", "**/*"),
+        ("host/wrench/triage", "wrench/triage", "*.csv"),
     ],
 )
 def test_the_wheel_has_what_the_checkout_has(names, folder, package, pattern):

@@ -7,7 +7,7 @@ time where a board measured.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -32,6 +32,22 @@ class Piece:
     start_s: float
     end_s: float
     acceleration_g: FloatArray
+
+
+def longest_run(pieces: Iterable[Piece], rate_hz: float) -> list[Piece]:
+    """The longest run of pieces that continue each other, the last of several; empty without
+    pieces."""
+    best: list[Piece] = []
+    run: list[Piece] = []
+    samples = most = 0
+    for piece in pieces:
+        if run and abs(piece.start_s - run[-1].end_s) > 0.5 / rate_hz:
+            run, samples = [], 0
+        run = [*run, piece]
+        samples += len(piece.acceleration_g)
+        if samples >= most:
+            best, most = run, samples
+    return best
 
 
 class Waveform(Protocol):

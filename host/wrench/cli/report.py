@@ -85,16 +85,10 @@ class Geometry(click.ParamType[Bearing]):
         """Fails where it is no bearing."""
         if isinstance(value, Bearing):
             return value
+        from wrench.diagnosis.bearings import by_dimensions  # noqa: PLC0415  (not for `--help`)
+
         try:
-            balls, ball_mm, pitch_mm, *angle = (float(one) for one in str(value).split(","))
-            if len(angle) > 1 or not balls.is_integer() or not ball_mm < pitch_mm:
-                raise ValueError(value)
-            return Bearing(
-                balls=int(balls),
-                ball_diameter_mm=ball_mm,
-                pitch_diameter_mm=pitch_mm,
-                contact_angle_deg=angle[0] if angle else 0.0,
-            )
+            return by_dimensions(str(value))
         except ValueError:
             self.fail(
                 f"{value!r} is no bearing; give the number of balls, a ball's diameter and the "

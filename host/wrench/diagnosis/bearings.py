@@ -107,7 +107,7 @@ def by_name(text: str) -> Bearing:
     Raises ReportError where it is neither.
     """
     if "," in text:
-        return _by_dimensions(text)
+        return _told_dimensions(text)
     asked = text.strip().upper().removeprefix("SKF ").removeprefix("NSK ").removeprefix("NTN ")
     for designation, listed in CATALOGUE.items():
         if asked == designation.upper() or _SUFFIX.sub("", asked) == designation.upper():
@@ -130,17 +130,23 @@ def fault_orders(bearing: Bearing) -> dict[str, float]:
     }
 
 
-def _by_dimensions(text: str) -> Bearing:
+def by_dimensions(text: str) -> Bearing:
+    """A bearing by "balls,ball diameter,pitch diameter" in mm, the contact angle in degrees as a
+    fourth. Raises ValueError where that is none."""
+    balls, ball_mm, pitch_mm, *angle = (float(one) for one in text.split(","))
+    if len(angle) > 1 or not balls.is_integer() or not ball_mm < pitch_mm:
+        raise ValueError(text)
+    return Bearing(
+        balls=int(balls),
+        ball_diameter_mm=ball_mm,
+        pitch_diameter_mm=pitch_mm,
+        contact_angle_deg=angle[0] if angle else 0.0,
+    )
+
+
+def _told_dimensions(text: str) -> Bearing:
     try:
-        balls, ball_mm, pitch_mm, *angle = (float(one) for one in text.split(","))
-        if len(angle) > 1 or not balls.is_integer() or not ball_mm < pitch_mm:
-            raise ValueError(text)
-        return Bearing(
-            balls=int(balls),
-            ball_diameter_mm=ball_mm,
-            pitch_diameter_mm=pitch_mm,
-            contact_angle_deg=angle[0] if angle else 0.0,
-        )
+        return by_dimensions(text)
     except ValueError as error:
         raise ReportError(
             f"{text} is no bearing; give its rolling elements, their diameter and the pitch "

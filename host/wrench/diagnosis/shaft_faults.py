@@ -18,8 +18,8 @@ from scipy.stats import kurtosis
 
 from wrench.analysis.measurement import FloatArray
 from wrench.diagnosis.envelopes import EnvelopeLines
+from wrench.units import STANDARD_GRAVITY
 
-_STANDARD_GRAVITY = 9.80665
 _LINES = 5
 _HALF_WIDTH = 0.03
 _SLOW_RPM = 600.0
@@ -69,7 +69,7 @@ def levels(
     frequency = np.arange(len(spectrum)) * rate_hz / count
     power = np.abs(spectrum) ** 2 * (2.0 / (count * float(np.sum(weight**2))))
     inside = (frequency >= low_hz) & (frequency <= high_hz)
-    per_g = 1000.0 * _STANDARD_GRAVITY / (2.0 * math.pi * np.maximum(frequency, 1e-9))
+    per_g = 1000.0 * STANDARD_GRAVITY / (2.0 * math.pi * np.maximum(frequency, 1e-9))
     velocity = power * (per_g**2)[:, np.newaxis]
     carpet = (frequency >= _CARPET_FROM * rate_hz) & (frequency <= _CARPET_TO * rate_hz)
     found = []

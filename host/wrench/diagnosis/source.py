@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from wrench.analysis.measurement import FloatArray, Measurement, Piece, Series
+from wrench.analysis.measurement import Measurement, Series, longest_run
 from wrench.analysis.shaft import find_stretch
 from wrench.diagnosis.window import MOST_S, Window
 from wrench.errors import ReportError
-
-UNITS_G = {"g": 1.0, "mg": 1e-3, "m/s2": 1.0 / 9.80665, "mm/s2": 1e-3 / 9.80665}
-"""How many g one unit of acceleration is."""
-_CONTIGUOUS = 0.5
+from wrench.units import UNITS_G
 
 
 def window_of(
@@ -42,12 +37,14 @@ def window_of(
     begin_s = stretch.start_s
     if start_s is None and end_s is None:
         begin_s = max(begin_s, stretch.end_s - 3.0 * MOST_S)
-    values, first_s = _longest(waveform.pieces(begin_s, stretch.end_s), waveform.rate_hz)
-    if not len(values):
+    run = longest_run(waveform.pieces(begin_s, stretch.end_s), waveform.rate_hz)
+    if not run:
         raise ReportError(
             f"{measurement.source} has no samples between {begin_s:g} s and {stretch.end_s:g} s; "
             "choose another stretch with --from and --to"
         )
+    values = np.concatenate([one.acceleration_g for one in run])
+    first_s = run[0].start_s
     most = int(MOST_S * waveform.rate_hz)
     if len(values) > most:
         first_s += (len(values) - most) / waveform.rate_hz
@@ -57,23 +54,6 @@ def window_of(
         values, axes = values[:, [axes.index(axis)]], (axis,)
     speed = _speed(measurement.speed_rpm, first_s, first_s + len(values) / waveform.rate_hz)
     return Window(values * UNITS_G[unit], waveform.rate_hz, axes, speed), first_s
-
-
-def _longest(pieces: Iterable[Piece], rate_hz: float) -> tuple[FloatArray, float]:
-    """The longest run of pieces that continue each other, and its time."""
-    best: list[Piece] = []
-    run: list[Piece] = []
-    for piece in pieces:
-        if run and abs(piece.start_s - run[-1].end_s) > _CONTIGUOUS / rate_hz:
-            run = []
-        run = [*run, piece]
-        if sum(len(one.acceleration_g) for one in run) >= sum(
-            len(one.acceleration_g) for one in best
-        ):
-            best = run
-    if not best:
-        return np.empty((0, 1)), 0.0
-    return np.concatenate([one.acceleration_g for one in best]), best[0].start_s
 
 
 def _speed(speed: Series | None, start_s: float, end_s: float) -> float | Series | None:

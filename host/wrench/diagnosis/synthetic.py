@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import fft, ndimage
@@ -23,6 +23,7 @@ from scipy import fft, ndimage
 from wrench.analysis import fourier
 from wrench.analysis.measurement import FloatArray
 from wrench.boards.schema import Bearing
+from wrench.units import STANDARD_GRAVITY
 
 State = Literal[
     "healthy",
@@ -38,25 +39,11 @@ State = Literal[
     "gears",
     "foreign",
 ]
-STATES: tuple[State, ...] = (
-    "healthy",
-    "unbalance",
-    "misalignment",
-    "inner",
-    "outer",
-    "ball",
-    "cage",
-    "rub",
-    "lubrication",
-    "impulses",
-    "gears",
-    "foreign",
-)
+STATES: tuple[State, ...] = get_args(State)
 OF_BEARING: tuple[State, ...] = ("inner", "outer", "ball", "cage")
 NOTHING_TO_NAME: tuple[State, ...] = ("healthy", "impulses", "gears", "foreign")
 """No fault of the bearing is to be named in these."""
 _RATES_HZ = (10000.0, 12000.0, 20480.0, 25600.0, 26667.0, 48000.0)
-_STANDARD_GRAVITY = 9.80665
 _QUIET_MM_S = 0.25
 
 
@@ -172,7 +159,7 @@ class _Machine:
         for order in range(1, lines + 1):
             # As in zone A: little velocity low down, little acceleration high up.
             omega = 2.0 * math.pi * order * self.speed_hz
-            still_g = 1e-3 * _QUIET_MM_S * omega / _STANDARD_GRAVITY
+            still_g = 1e-3 * _QUIET_MM_S * omega / STANDARD_GRAVITY
             size = min(0.03 / math.sqrt(order), still_g) * float(random.exponential())
             signal += self._line(order, size)
         mains_hz = float(random.choice([50.0, 60.0])) * (1.0 + 1e-3 * random.standard_normal())
@@ -278,7 +265,7 @@ class _Machine:
         signal = np.zeros(self.count)
         for harmonic, size in enumerate(of_harmonics, 1):
             omega = 2.0 * math.pi * harmonic * self.speed_hz
-            peak_g = math.sqrt(2.0) * 1e-3 * velocity_mm_s * size * omega / _STANDARD_GRAVITY
+            peak_g = math.sqrt(2.0) * 1e-3 * velocity_mm_s * size * omega / STANDARD_GRAVITY
             signal += self._line(harmonic, peak_g)
         return signal
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from wrench.analysis.files import Samples, find_recording, read_samples
 from wrench.analysis.load import load
-from wrench.analysis.measurement import Piece
+from wrench.analysis.measurement import longest_run
 from wrench.errors import BenchError, RecordingError
 
 _AXES = ("x", "y", "z")
@@ -73,7 +72,7 @@ def _of_wrench(playback: Playback) -> Samples:
         raise RecordingError(
             f"{measurement.source} has no waveform to play; make one with `wrench capture`"
         )
-    stretch = _longest(waveform.pieces(0.0, measurement.duration_s), waveform.rate_hz)
+    stretch = longest_run(waveform.pieces(0.0, measurement.duration_s), waveform.rate_hz)
     if not stretch:
         raise RecordingError(f"{measurement.source} has no samples to play; choose another one")
     values = np.concatenate([piece.acceleration_g for piece in stretch])
@@ -93,19 +92,6 @@ def _of_wrench(playback: Playback) -> Samples:
     samples = (values - values.mean(axis=0)).astype(np.float32)[np.newaxis]
     rpm = float(np.median(turning)) if len(turning) else None
     return Samples(samples, waveform.rate_hz, rpm, notes, in_g=True)
-
-
-def _longest(pieces: Iterable[Piece], rate_hz: float) -> list[Piece]:
-    """The longest run of pieces that continue each other."""
-    best: list[Piece] = []
-    run: list[Piece] = []
-    for piece in pieces:
-        if run and abs(piece.start_s - run[-1].end_s) > 0.5 / rate_hz:
-            run = []
-        run = [*run, piece]
-        if not best or run[-1].end_s - run[0].start_s > best[-1].end_s - best[0].start_s:
-            best = run
-    return best
 
 
 def _one_axis(samples: Samples, axis: str, name: str) -> Samples:

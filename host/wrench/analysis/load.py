@@ -24,13 +24,14 @@ class Told:
     """What a person tells about a measurement because its file does not, or tells it wrongly.
 
     `fs`, in Hz, is for files without a rate; `rpm` is the constant speed of the shaft; `bearing`
-    goes before that of `board`.
+    goes before that of `board`; `unit`, one of `wrench.units.UNITS_G`, is for files without one.
     """
 
     fs: float | None = None
     rpm: float | None = None
     board: Board | None = None
     bearing: Bearing | None = None
+    unit: str | None = None
 
 
 def load(path: str | Path, told: Told | None = None) -> Measurement:
@@ -64,7 +65,7 @@ def constant_speed(rpm: float, duration_s: float) -> Series:
 
 
 def _load_samples(path: Path, told: Told) -> Measurement:
-    samples = read_samples(path, fs=told.fs, allow_nan=True)
+    samples = read_samples(path, fs=told.fs, unit=told.unit, allow_nan=True)
     starts_s = samples.starts_s
     snippets = len(samples.snippets)
     if starts_s is None and snippets > 1:

@@ -13,6 +13,7 @@ from wrench.boards.schema import Bearing
 from wrench.cli.options import JSON, Moment, refuse_backwards
 from wrench.cli.report import Positive
 from wrench.errors import ReportError, damaged
+from wrench.units import UNITS_G
 
 if TYPE_CHECKING:
     from wrench.analysis.load import Told
@@ -61,10 +62,8 @@ BEARING = click.option(
 )
 @click.option(
     "--unit",
-    type=click.Choice(["g", "mg", "m/s2", "mm/s2"]),
-    default="g",
-    show_default=True,
-    help="Of the samples.",
+    type=click.Choice(tuple(UNITS_G)),
+    help="Of the samples of a file that does not tell it; default: g.",
 )
 @click.option("--power", "power_kw", type=Positive(), help="Rated power of the machine in kW.")
 @click.option(
@@ -96,7 +95,7 @@ def analyse(
     bearing: Bearing | None,
     board: str | None,
     fs: float | None,
-    unit: str,
+    unit: str | None,
     power_kw: float | None,
     support: str,
     healthy: str | None,
@@ -107,7 +106,8 @@ def analyse(
     """Say what is wrong with a machine: bearing, shaft, rub, or nothing; how sure that is, and
     since when.
 
-    FILE is a recording of Wrench (.mcap), or one that others made: .npz, .mat, .wav, .csv.
+    FILE is a recording of Wrench (.mcap), or one that others made: .npz, .mat, .wav,
+    .uff, .csv.
     """
     from wrench.analysis.load import Told, load  # noqa: PLC0415  (not for `wrench --help`)
     from wrench.boards import load_board  # noqa: PLC0415
@@ -118,13 +118,13 @@ def analyse(
 
     refuse_backwards(start_s, end_s, "--to")
     _refuse_output(output, force=force)
-    told = Told(fs, rpm, load_board(board) if board else None, bearing)
+    told = Told(fs, rpm, load_board(board) if board else None, bearing, unit)
     measurement = load(file, told)
-    carpet = _carpet(healthy, told, unit) if healthy else {}
+    carpet = _carpet(healthy, told) if healthy else {}
     machine = Machine(
         measurement.bearing, power_kw, "flexible" if support == "flexible" else "rigid", carpet
     )
-    window, first_s = window_of(measurement, start_s=start_s, end_s=end_s, axis=axis, unit=unit)
+    window, first_s = window_of(measurement, start_s=start_s, end_s=end_s, axis=axis)
     found = diagnose(window, machine)
     began = find(measurement)
     end_s = measurement.duration_s
@@ -165,14 +165,14 @@ def _lines(found: Diagnosis, began: str | None) -> list[str]:
     return lines
 
 
-def _carpet(file: str, told: Told, unit: str) -> dict[str, float]:
+def _carpet(file: str, told: Told) -> dict[str, float]:
     """Upper spectrum of the healthy machine, by axis."""
     from wrench.analysis.load import load  # noqa: PLC0415
     from wrench.diagnosis.shaft_faults import levels  # noqa: PLC0415
     from wrench.diagnosis.source import window_of  # noqa: PLC0415
     from wrench.diagnosis.window import prepare  # noqa: PLC0415
 
-    ready = prepare(window_of(load(file, told), unit=unit)[0])
+    ready = prepare(window_of(load(file, told))[0])
     if not ready.is_usable:
         raise ReportError(
             f"{file} tells nothing of the healthy machine: {ready.complaints[-1]}; "

@@ -163,7 +163,8 @@ def report(
     """Make a report of a recording: its vibration over time, spectra, and the bearing's fault
     frequencies.
 
-    FILE is a recording of Wrench (.mcap), or one that others made: .npz, .mat, .wav, .csv in g.
+    FILE is a recording of Wrench (.mcap), or one that others made: .npz, .mat, .wav,
+    .uff, .csv (in g where they do not tell).
     """
     from wrench.analysis.analyse import analyse  # noqa: PLC0415
     from wrench.analysis.files import find_recording  # noqa: PLC0415

@@ -15,8 +15,8 @@ from wrench import __version__
 from wrench.diagnosis.combs import HIGHEST, score
 from wrench.diagnosis.diagnose import Diagnosis
 from wrench.diagnosis.sentences import sentence
-from wrench.errors import ReportError
 from wrench.reporting import style
+from wrench.reporting.whole import write_whole
 
 _SIZE_IN = (9.0, 8.6)
 _DPI = 150
@@ -34,11 +34,7 @@ def save(found: Diagnosis, title: str, path: Path) -> int:
         figure(found, title).savefig(
             file, format="png", dpi=_DPI, metadata={"Title": title, "Software": "wrench"}
         )
-    try:
-        path.write_bytes(file.getvalue())
-    except OSError as error:
-        raise ReportError(f"cannot write {path} ({error.strerror}); name another place") from error
-    return len(file.getvalue())
+    return write_whole(path, file.getvalue())
 
 
 def figure(found: Diagnosis, title: str) -> Figure:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wrench.errors import ReportError
+from wrench.reporting.whole import write_whole
 
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -84,11 +84,7 @@ def draw(claims: Sequence[Claim], path: Path) -> int:
         axes.set_title("Reliability")
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=150)
-    try:
-        path.write_bytes(file.getvalue())
-    except OSError as error:
-        raise ReportError(f"cannot write {path} ({error.strerror}); name another place") from error
-    return len(file.getvalue())
+    return write_whole(path, file.getvalue())
 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:

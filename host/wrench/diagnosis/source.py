@@ -8,7 +8,6 @@ from wrench.analysis.measurement import Measurement, Series, longest_run
 from wrench.analysis.shaft import find_stretch
 from wrench.diagnosis.window import MOST_S, Window
 from wrench.errors import ReportError
-from wrench.units import UNITS_G
 
 
 def window_of(
@@ -17,7 +16,6 @@ def window_of(
     start_s: float | None = None,
     end_s: float | None = None,
     axis: str | None = None,
-    unit: str = "g",
 ) -> tuple[Window, float]:
     """The stretch of a measurement that is judged, and when it begins in s: the longest without a
     gap of the steady speed (see `find_stretch`), at most 20 s of its end.
@@ -53,7 +51,7 @@ def window_of(
     if axis is not None:
         values, axes = values[:, [axes.index(axis)]], (axis,)
     speed = _speed(measurement.speed_rpm, first_s, first_s + len(values) / waveform.rate_hz)
-    return Window(values * UNITS_G[unit], waveform.rate_hz, axes, speed), first_s
+    return Window(values, waveform.rate_hz, axes, speed), first_s
 
 
 def _speed(speed: Series | None, start_s: float, end_s: float) -> float | Series | None:

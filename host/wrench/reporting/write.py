@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from wrench.analysis.result import Analysis
 from wrench.errors import ReportError
 from wrench.reporting import html, onepage, pdf
 from wrench.reporting.compose import compose
+from wrench.reporting.whole import write_whole
 
 SUFFIXES = (".html", ".pdf", ".png")
 
@@ -37,14 +37,4 @@ def write(analysis: Analysis, path: Path) -> int:
         content = pdf.render(document)
     else:
         content = onepage.render(document, analysis)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        staged.write_bytes(content)
-        staged.replace(path)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        raise ReportError(
-            f"{path} cannot be written ({error.strerror or error}); "
-            "name another place with -o, or make room"
-        ) from error
-    return len(content)
+    return write_whole(path, content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from wrench.errors import ReportError
 from wrench.reporting import style
+from wrench.reporting.whole import write_whole
 from wrench.triage.result import Triage
 from wrench.triage.told import amount
 
@@ -35,16 +35,7 @@ def write(result: Triage, currency: str, path: Path) -> None:
     form = path.suffix.lower().removeprefix(".")
     with style.styled():
         picture(result, currency).savefig(file, format=form, dpi=_DPI)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        staged.write_bytes(file.getvalue())
-        staged.replace(path)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        raise ReportError(
-            f"{path} cannot be written ({error.strerror or error}); "
-            "name another place with -o, or make room"
-        ) from error
+    write_whole(path, file.getvalue())
 
 
 def picture(result: Triage, currency: str) -> Figure:

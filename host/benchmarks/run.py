@@ -32,7 +32,6 @@ from baseline import Verdict
 from figure import Figure
 from host_tools import host_tools
 
-from wrench.bench import LONG_RUN_CORE
 from wrench.bench.assemble import assemble, bare_flash
 from wrench.bench.emulator import StepSeen
 from wrench.bench.virtual import CONSOLE, LINK, VirtualBench
@@ -85,7 +84,7 @@ def startup() -> Iterator[Figure]:
 
 def speed(content: bytes, seconds: float, miss_cycles: int) -> Iterator[Figure]:
     """Real-time factor and busy fraction of a running drill."""
-    with assemble(BOARD, content, xip_miss_cycles=miss_cycles, core=LONG_RUN_CORE).bench as bench:
+    with assemble(BOARD, content, xip_miss_cycles=miss_cycles).bench as bench:
         link = started(bench)
         drain(bench, link, 6.0)
         before = bench.seen
@@ -116,7 +115,7 @@ def cpu_s() -> float:
 
 def losses(content: bytes, minutes: float) -> Iterator[Figure]:
     """Samples and frames lost over a long run."""
-    with assemble(BOARD, content, core=LONG_RUN_CORE).bench as bench:
+    with assemble(BOARD, content).bench as bench:
         link = started(bench)
         drain(bench, link, 1.0)
         assert bench.seen

@@ -84,7 +84,7 @@ def test_instructions_under_node(script: Path) -> None:
 def test_micropython_is_the_same_on_all_cores(miss_cycles: int) -> None:
     flash = bare_flash(image.find("stock"))
     runs = [run(flash, core, miss_cycles) for core in CORES]
-    for step, (interpreted, translated, library) in enumerate(zip(*runs, strict=True)):
+    for step, (translated, interpreted, library) in enumerate(zip(*runs, strict=True)):
         assert translated == interpreted, f"step {step}"
         for seen in (interpreted, library):
             if seen.xip:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from wrench import image as images
 from wrench.analysis.files import find_recording
-from wrench.bench import LONG_RUN_CORE
 from wrench.bench.assemble import Assembly, assemble, bare_flash
 from wrench.bench.emulator.runtime import installed_emulator
 from wrench.bench.flash_file import FlashFile
@@ -65,7 +64,6 @@ def up(
             condition=options.scenario,
             seed=options.seed,
             replay=options.replay,
-            core=LONG_RUN_CORE,
         )
         with (
             assembly.bench,

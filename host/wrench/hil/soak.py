@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from wrench.bench import LONG_RUN_CORE
 from wrench.bench.emulator import ChipClock
 from wrench.bench.virtual import CONSOLE
 from wrench.errors import LinkError, PortError
@@ -99,9 +98,7 @@ class _Soak:
         self._lengths = lengths
         self._chance = Random(f"{seed}/soak")
         self._boot = 0
-        trial = self._trial = Trial(
-            board, image, seed, ChipClock(begins_us=self._near_a_wrap()), LONG_RUN_CORE
-        )
+        trial = self._trial = Trial(board, image, seed, ChipClock(begins_us=self._near_a_wrap()))
         trial.stride_s = _STRIDE_S
         Invariants(trial)
         trial.on_frame.append(self._see)

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wrench.bench import DEFAULT_CORE
 from wrench.bench.emulator import NOMINAL, ChipClock, StepSeen
 from wrench.bench.virtual import LINK
 from wrench.boards import Board, load_board
@@ -66,18 +65,10 @@ class Trial:
     before it looks again, a step at least: more makes a long trial faster.
     """
 
-    def __init__(
-        self,
-        board: str,
-        image: str,
-        seed: int,
-        clock: ChipClock = NOMINAL,
-        core: str = DEFAULT_CORE,
-    ) -> None:
+    def __init__(self, board: str, image: str, seed: int, clock: ChipClock = NOMINAL) -> None:
         self.board: Board = load_board(board)
         self.image = image
-        content = content_of(self.board, image)
-        self.rig = VirtualRig(self.board, content, seed=seed, clock=clock, core=core)
+        self.rig = VirtualRig(self.board, content_of(self.board, image), seed=seed, clock=clock)
         self.bench = self.rig.bench
         self.machine = self.rig.wired
         self.plant = self.rig.plant

@@ -172,7 +172,7 @@ class Emulator:
 
     `emulator` is "rp2040js", or "rp2040py" for a second opinion of the whole chip, which knows the
     ADXL345 on SPI only, has a crystal that is right, and keeps no trace. `core` is rp2040js's, one
-    of `wrench.bench.CORES`. `trace` keeps what pins, buses and USB did, for
+    of `wrench.bench.CORES`; the later, the slower. `trace` keeps what pins, buses and USB did, for
     the method of that name.
     """
 

@@ -20,9 +20,9 @@ const CORES = {
 };
 
 export class Processor {
-  // bootrom: Uint32Array; core: 'fast', which interprets; 'translated'; or 'library', rp2040js's own; missCycles: what a
-  // miss of the XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
-  constructor({ bootrom, core = 'fast', missCycles = 0 }) {
+  // bootrom: Uint32Array; core: 'translated'; 'fast', which interprets; or 'library', rp2040js's own; missCycles: what a miss of the
+  // XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
+  constructor({ bootrom, core = 'translated', missCycles = 0 }) {
     this.memory = new Memory();
     this.flash = this.memory.flash8;
     this.missCycles = missCycles;

@@ -4,21 +4,25 @@ to each edge and each byte on the link.
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import asdict
 
 import pytest
 
+from wrench.bench import emulator
 from wrench.bench.emulator import Emulator, StepSeen
 from wrench.bench.emulator.traffic import Trace
-from wrench.boards import Board
+from wrench.boards import Board, load_board
 from wrench.errors import BenchError
+from wrench.hil.content import content_of
 from wrench.hil.virtual_rig import VirtualRig
 
 RUN_S, MISS_CYCLES = 20.0, 50
+OTHER = load_board("pico-mpu6050-two-pwm")
 
 
 def _machine_day(
-    board: Board, flash: bytes, core: str, miss_cycles: int
+    board: Board, flash: bytes, core: str, miss_cycles: int, run_s: float = RUN_S
 ) -> tuple[list[StepSeen], Trace, bytes]:
     """Boot, run, load, jam, trip, stand: what was seen of each step, the buses, and the memory."""
     steps: list[StepSeen] = []
@@ -33,7 +37,7 @@ def _machine_day(
         rig.machine.jam()
         assert rig.trips(2.0) != "none"
         rig.machine.jam(False)
-        rig.pass_time(RUN_S - rig.now_s)
+        rig.pass_time(run_s - rig.now_s)
         assert rig.features, "telemetry"
         return steps, rig.bench.trace(), rig.bench.read_memory(0x20000000, 0x42000)
     finally:
@@ -55,6 +59,45 @@ def test_a_machines_day_is_the_same_translated_and_interpreted(
     assert (xip is not None) == (miss_cycles > 0)
     if xip:
         assert xip["misses"] > 10_000
+
+
+def test_nothing_of_a_chip_is_left_to_the_next_one_of_its_process(
+    board: Board, flashed_flash: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def started(command: list[str]) -> subprocess.Popen[bytes]:
+        processes.append(start(command))
+        return processes[-1]
+
+    start = emulator._started
+    monkeypatch.setattr(emulator, "_started", started)
+    monkeypatch.setattr(emulator, "_kept", {})
+    # Another image on another board: other code at the same places, in flash and in SRAM.
+    other = VirtualRig(OTHER, content_of(OTHER, "wrench"), core="translated")
+    other.run(500)
+    other.close()
+    second = _machine_day(board, flashed_flash, "translated", 0, 13.0)
+    assert len(processes) == 1
+    monkeypatch.setattr(emulator, "_kept", {})
+    first = _machine_day(board, flashed_flash, "translated", 0, 13.0)
+    assert len(processes) == 2
+    for number, (ours, theirs) in enumerate(zip(second[0], first[0], strict=True)):
+        assert asdict(ours) == asdict(theirs), f"step {number}"
+    assert second[1:] == first[1:]
+
+
+def test_a_process_that_has_ended_is_not_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator, "_kept", {})
+    one = Emulator(b"", watched=[], devices=[])
+    one._process.kill()
+    one._process.wait()
+    with pytest.raises(BenchError, match="the emulator has stopped"):
+        one.read_flash()
+    one.close()
+    another = Emulator(b"", watched=[], devices=[])
+    assert another.read_flash() == b"\xff" * emulator.FLASH_BYTES
+    another.close()
 
 
 def test_a_core_that_there_is_not() -> None:

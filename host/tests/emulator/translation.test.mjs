@@ -239,3 +239,20 @@ test('a region is made anew where a load turns out to go to peripherals', () => 
   assert.deepEqual(pair.differences(), []);
   assert.ok(pair.seen[0].length > 50 && pair.entered - before < 5, `${pair.entered - before}`);
 });
+test('another chip: what is in flash stays where it is the same, what is in SRAM goes and may be translated again', () => {
+  const pair = new Pair({ core: 'translated' }), { tested } = pair, { translations } = tested.executor;
+  const same = FLASH + 0x1000, other = FLASH + 0x3000, code = SRAM + 0x1000;
+  for (const at of [same, other, code]) {
+    begin(pair, [0x3001, 0xe7fd], at);                              // adds r0, #1; b first
+    pair.translate(at);
+  }
+  translations.rewritten.set(0, 100);
+  const flash = tested.flash.slice(0, 0x200000);
+  flash[other - FLASH] = 2;
+  assert.ok(tested.renew(flash));
+  assert.deepEqual([same, other, code].map((at) => translations.code.taken(at)), [true, false, false]);
+  assert.equal(translations.rewritten.size, 0);
+  assert.equal(tested.flash[other - FLASH], 2);
+  translations.exits = tested.memory.exits.length;
+  assert.ok(!tested.renew(flash), 'its tables are nearly full');
+});

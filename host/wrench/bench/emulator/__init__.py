@@ -5,6 +5,7 @@ input and output.
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 from collections import deque
@@ -166,6 +167,27 @@ def _packets(framed: bytes) -> list[bytes]:
     return found
 
 
+_MOST_KEPT = 2
+_kept: dict[tuple[int, str], list[subprocess.Popen[bytes]]] = {}
+
+
+def _kept_processes(command: list[str]) -> list[subprocess.Popen[bytes]]:
+    """Emulators that this process has started and that have no board any more: what V8 has compiled
+    and the core has translated serves the next one. A forked process has none of its parent's.
+    """
+    return _kept.setdefault((os.getpid(), " ".join(command)), [])
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a terminal's signals are for the parent, which ends it
+    )
+
+
 class Emulator:
     """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of
     requests.
@@ -199,14 +221,11 @@ class Emulator:
         if emulator == "rp2040py" and clock != NOMINAL:
             raise BenchError("on rp2040py the crystal is right and the timer begins at 0")
         self._under_way = 0
+        self._closed = False
         self._early: deque[tuple[dict[str, Any], list[tuple[str, bytes]]]] = deque()
-        self._process = subprocess.Popen(
-            second_command() if emulator == "rp2040py" else node_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # a terminal's signals are for the parent, which ends it
-        )
+        command = second_command() if emulator == "rp2040py" else node_command()
+        self._kept = _kept_processes(command) if emulator == "rp2040js" else None
+        self._process = self._kept.pop() if self._kept else _started(command)
         options = {
             "watched": watched,
             "devices": devices,
@@ -310,7 +329,13 @@ class Emulator:
         return trace_of(answer, dict(parts), since_ns)
 
     def close(self) -> None:
-        """End the child process."""
+        """The board is gone; the child process is kept for the next one where it can be."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._kept is not None and len(self._kept) < _MOST_KEPT and self._is_at_rest():
+            self._kept.append(self._process)
+            return
         process = self._process
         for pipe in (process.stdin, process.stdout):
             if pipe:
@@ -325,6 +350,15 @@ class Emulator:
             process.wait()
         if process.stderr:
             process.stderr.close()
+
+    def _is_at_rest(self) -> bool:
+        """Everything that was asked has been answered, and another question will be."""
+        try:
+            while self._under_way:
+                self.collect()
+        except BenchError:
+            return False
+        return self._process.poll() is None
 
     def _send(self, message: dict[str, Any], parts: list[tuple[str, bytes]]) -> None:
         message["parts"] = [[name, len(data)] for name, data in parts]

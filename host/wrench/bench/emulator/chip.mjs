@@ -10,7 +10,7 @@ import { Mpu6050, Mpu9250 } from './devices/mpu6050.mjs';
 import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
 import { installPeripherals } from './peripherals.mjs';
 import { Pins } from './pins.mjs';
-import { Processor } from './processor.mjs';
+import { Processor, kindOf } from './processor.mjs';
 import { Trace } from './trace.mjs';
 import { UsbHost } from './usb_host.mjs';
 
@@ -21,12 +21,16 @@ export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,
   //           xip_miss_cycles, usb_packet_ns, unique_id: [8 bytes], core: 'translated' | 'fast' | 'library',
   //           button_held, clock_ppm, timer_start_us, trace}
-  constructor(options) {
+  // before: a chip that is no longer used, whose processor may become this one's.
+  constructor(options, before = null) {
     this.options = options;
-    const { bootrom, core, xip_miss_cycles: missCycles } = options;
-    this.processor = new Processor({ bootrom, core, missCycles });
+    const { bootrom, core, xip_miss_cycles: missCycles } = options, flash = options.flash.subarray(0, FLASH_SIZE);
+    this.processor = before?.processor;
+    if (this.processor?.kind !== kindOf({ core, missCycles }) || !this.processor.renew(flash)) {
+      this.processor = new Processor({ bootrom, core, missCycles });
+      this.processor.flash.set(flash);
+    }
     this.flash = this.processor.flash;
-    this.flash.set(options.flash.subarray(0, FLASH_SIZE));
     this.adcInputs = new AdcInputs();
     this.trace = options.trace ? new Trace(() => this.now) : null;
     this.deviceFaults = new Map();

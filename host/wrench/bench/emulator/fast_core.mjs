@@ -53,6 +53,9 @@ export class FastCore {
     this.span = 0;
   }
 
+  // The chip will be another one, with what it has learned of its code. False: it has learned too much for that.
+  renew() { return true; }
+
   // Runs until the clock's next event, at least one instruction.
   run() {
     const { core, clock } = this, counted = clock.totalCycles;

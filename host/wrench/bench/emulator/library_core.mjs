@@ -8,5 +8,6 @@ export class LibraryCore {
     // rp2040js only logs SEV; it has to set the event register, or the next WFE sleeps where silicon does not.
     logger.info = (_, message) => { if (message === 'SEV') core.eventRegistered = true; };
   }
+  renew() { return true; }
   run() { this.clock.charge(this.core.executeInstruction()); }
 }

@@ -15,7 +15,7 @@ function start(request, parts) {
     ...request.options,
     bootrom: new Uint32Array(parts.bootrom.buffer.slice(parts.bootrom.byteOffset, parts.bootrom.byteOffset + parts.bootrom.length)),
     flash: parts.flash,
-  });
+  }, chip);
   return {};
 }
 

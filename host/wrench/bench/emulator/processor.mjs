@@ -12,17 +12,20 @@ import { mendSysTick } from './systick.mjs';
 import { TranslatedCore } from './translated_core.mjs';
 import { warmUp } from './warm_up.mjs';
 
-const FLASH_BASE = 0x10000000;
+const FLASH_BASE = 0x10000000, SECTOR = 0x1000;
 const CORES = {
   translated: (memory, missCycles) => new TranslatedCore(memory, missCycles),
   fast: (memory) => new FastCore(memory),
   library: () => new LibraryCore(),
 };
 
+export const kindOf = ({ core, missCycles }) => `${core} ${missCycles}`;
+
 export class Processor {
   // bootrom: Uint32Array; core: 'translated'; 'fast', which interprets; or 'library', rp2040js's own; missCycles: what a miss of the
   // XIP cache costs, 0 for no cache model. `flash` is the content of the flash chip, for the caller to fill.
   constructor({ bootrom, core = 'translated', missCycles = 0 }) {
+    this.kind = kindOf({ core, missCycles });
     this.memory = new Memory();
     this.flash = this.memory.flash8;
     this.missCycles = missCycles;
@@ -32,6 +35,17 @@ export class Processor {
       warmUp(this);
     }
     this.memory.bootrom32.set(bootrom);
+  }
+
+  // Becomes another chip: what is built in as before, and other flash. Gives false where it has grown too old for that.
+  renew(flash) {
+    for (let at = 0; at < flash.length; at += SECTOR) {
+      const now = flash.subarray(at, at + SECTOR);
+      if (Buffer.compare(now, this.flash.subarray(at, at + now.length)) === 0) continue;
+      this.flash.set(now, at);
+      this.flashChanged(at, now.length);
+    }
+    return this.executor.renew();
   }
 
   // The content of the flash chip has been changed by whoever calls this.

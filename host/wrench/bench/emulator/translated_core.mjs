@@ -30,6 +30,8 @@ export class TranslatedCore extends FastCore {
     this.translations = new Translations(memory, table, this.calls(), missCycles !== 0);
   }
 
+  renew() { return this.translations.renew(); }
+
   // The interpreter has branched: false lets it go on.
   arrives(pc) { return !this.near && this.translations.arrived(pc); }
 

@@ -51,6 +51,15 @@ export class Translations {
     memory.onChange = (address, size) => this.changed(address >>> 0, size);
   }
 
+  // Another chip: what is in SRAM goes, what is in flash and boot ROM stays.
+  renew() {
+    this.changed(SRAM_BASE, SRAM_SIZE);
+    this.heads.fill(0, slotOf(SRAM_BASE));
+    this.rewritten.clear();
+    this.waiting = this.waiting.filter((at) => at < SRAM_BASE);
+    return this.exits < this.memory.exits.length / 2;
+  }
+
   // The interpreter has branched to `at`: true where a translation begins there, now or already.
   arrived(at) {
     const slot = slotOf(at);

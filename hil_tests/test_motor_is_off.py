@@ -17,6 +17,18 @@ def test_at_boot_the_driver_is_never_enabled(rig):
     assert rig.mode == "idle"
 
 
+@pytest.mark.needs("motor pins", "e-stop", "exact instants")
+@pytest.mark.smoke
+def test_a_board_boots_with_the_motor_off_runs_and_is_off_within_a_millisecond(rig):
+    rig.ready()
+    assert rig.highest_duty == 0.0
+    rig.link.run(300)
+    assert rig.wait_for(lambda: rig.duty_at_pin > 0.05, 1.0)
+    rig.machine.press_estop(after_ns=1.74e6)
+    assert rig.off_after(rig.now_s + 1.74e-3, 0.02) <= 0.001
+    assert rig.trips() == "e-stop"
+
+
 @pytest.mark.needs("shaft", "load")
 @pytest.mark.smoke
 def test_the_derate_cap_holds_at_the_shaft_whatever_is_asked_and_however_light_the_load(rig):

@@ -4,13 +4,11 @@ to each edge and each byte on the link.
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import asdict
 
 import pytest
 
-from wrench.bench import emulator
-from wrench.bench.emulator import Emulator, StepSeen
+from wrench.bench.emulator import FLASH_BYTES, Emulator, StepSeen, processes
 from wrench.bench.emulator.traffic import Trace
 from wrench.boards import Board, load_board
 from wrench.errors import BenchError
@@ -64,31 +62,31 @@ def test_a_machines_day_is_the_same_translated_and_interpreted(
 def test_nothing_of_a_chip_is_left_to_the_next_one_of_its_process(
     board: Board, flashed_flash: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processes: list[subprocess.Popen[bytes]] = []
+    begun: list[processes.Process] = []
 
-    def started(command: list[str]) -> subprocess.Popen[bytes]:
-        processes.append(start(command))
-        return processes[-1]
+    def started(command: list[str]) -> processes.Process:
+        begun.append(start(command))
+        return begun[-1]
 
-    start = emulator._started
-    monkeypatch.setattr(emulator, "_started", started)
-    monkeypatch.setattr(emulator, "_kept", {})
-    # Another image on another board: other code at the same places, in flash and in SRAM.
-    other = VirtualRig(OTHER, content_of(OTHER, "wrench"), core="translated")
+    start = processes.started
+    monkeypatch.setattr(processes, "started", started)
+    monkeypatch.setattr(processes, "_kept", [])
+    # Another board: other files in flash, and other code at the same places in SRAM.
+    other = VirtualRig(OTHER, content_of(OTHER), core="translated")
     other.run(500)
     other.close()
     second = _machine_day(board, flashed_flash, "translated", 0, 13.0)
-    assert len(processes) == 1
-    monkeypatch.setattr(emulator, "_kept", {})
+    assert len(begun) == 1
+    monkeypatch.setattr(processes, "_kept", [])
     first = _machine_day(board, flashed_flash, "translated", 0, 13.0)
-    assert len(processes) == 2
+    assert len(begun) == 2
     for number, (ours, theirs) in enumerate(zip(second[0], first[0], strict=True)):
         assert asdict(ours) == asdict(theirs), f"step {number}"
     assert second[1:] == first[1:]
 
 
 def test_a_process_that_has_ended_is_not_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator, "_kept", {})
+    monkeypatch.setattr(processes, "_kept", [])
     one = Emulator(b"", watched=[], devices=[])
     one._process.kill()
     one._process.wait()
@@ -96,7 +94,7 @@ def test_a_process_that_has_ended_is_not_taken_again(monkeypatch: pytest.MonkeyP
         one.read_flash()
     one.close()
     another = Emulator(b"", watched=[], devices=[])
-    assert another.read_flash() == b"\xff" * emulator.FLASH_BYTES
+    assert another.read_flash() == b"\xff" * FLASH_BYTES
     another.close()
 
 

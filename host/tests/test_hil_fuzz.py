@@ -206,3 +206,12 @@ def test_a_batch_is_shrunk_to_what_breaks_the_rule(monkeypatch: pytest.MonkeyPat
         {"withstand": lambda seed, *chunks: ran.extend(chunks)},
     )
     assert [bytes.fromhex(one) for one in ran] == list(least.batch.chunks)
+
+
+@pytest.mark.emulator
+def test_what_reads_a_board_takes_its_telemetry_spoiled() -> None:
+    real = fuzz.captured()
+    kinds = {body[0] for body in real}
+    assert len(kinds) == 10, f"kinds of frames that a board sends: {sorted(kinds)}"
+    ended = [fuzz.host_batch(3, number, real) for number in range(2)]
+    assert [one.violation for one in ended] == [None, None]

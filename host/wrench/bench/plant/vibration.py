@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 from wrench.bench.plant.bearing import Strike
 from wrench.units import STANDARD_GRAVITY
@@ -226,6 +225,8 @@ class RotatingMotion:
 
 
 def _sections(order: int, corner_hz: float, kind: str, rate_hz: float) -> FloatArray:
+    from scipy import signal  # noqa: PLC0415  (1.1 s)
+
     return np.asarray(signal.butter(order, corner_hz, kind, fs=rate_hz, output="sos"), np.float64)
 
 
@@ -241,20 +242,26 @@ class NoiseSource:
     ) -> None:
         self._generator = generator
         self.density_to_sigma = math.sqrt(0.5 * site.rate_hz)
-        sections: list[FloatArray] = []
+        self._rate_hz = site.rate_hz
+        self._filters: list[tuple[int, float, str]] = []
         if site.bandwidth_hz < 0.45 * site.rate_hz:
-            sections.append(_sections(4, site.bandwidth_hz, "low", site.rate_hz))
+            self._filters.append((4, site.bandwidth_hz, "low"))
         if high_pass_hz is not None and high_pass_hz < 0.4 * site.rate_hz:
-            sections.append(_sections(2, high_pass_hz, "high", site.rate_hz))
-        self._sections = np.concatenate(sections) if sections else None
-        count = 0 if self._sections is None else len(self._sections)
-        self._state = np.zeros((count, 3, 2))
+            self._filters.append((2, high_pass_hz, "high"))
+        self._sections: FloatArray | None = None
+        self._state = np.zeros((0, 3, 2))
 
     def draw(self, count: int) -> FloatArray:
         """(count, 3): one-sided density 1/√Hz once multiplied by `density_to_sigma`."""
         white = self._generator.standard_normal((count, 3))
-        if self._sections is None or count == 0:
+        if not self._filters or count == 0:
             return white
+        from scipy import signal  # noqa: PLC0415  (1.1 s; most machines draw no such noise)
+
+        if self._sections is None:
+            parts = [_sections(*one, self._rate_hz) for one in self._filters]
+            self._sections = np.concatenate(parts)
+            self._state = np.zeros((len(self._sections), 3, 2))
         # Along the last axis sosfilt saves itself four moveaxis calls: 20 µs of 90.
         filtered, self._state = signal.sosfilt(self._sections, white.T, zi=self._state)
         return np.asarray(filtered).T

@@ -2,8 +2,9 @@
 
 import pytest
 
+from wrench.boards import load_board
 from wrench.errors import RefusedError
-from wrench.hil.content import BOARD
+from wrench.hil.content import BOARD, variant
 from wrench.hil.rig import Rig
 from wrench_firmware import limits, wire
 
@@ -85,7 +86,7 @@ def test_with_the_button_held_at_power_up_a_level_may_be_raised_to_the_ceiling(r
 
 
 @pytest.mark.needs("shaft", "power")
-def test_the_operators_limit_survives_a_power_cut_and_nothing_hurries_probation(rig):
+def test_the_operators_limit_survives_a_power_cut(rig):
     rig.ready()
     rig.link.command("set_limit", 250)
     rig.pass_time(SETTLED_S)
@@ -93,3 +94,46 @@ def test_the_operators_limit_survives_a_power_cut_and_nothing_hurries_probation(
     rig.run(1000)
     assert (rig.limit, rig.status["speed_command_permille"]) == ("operator", 250)
     assert rig.highest_speed_rpm <= 0.25 * BOARD.motor.rated_speed_rpm * 1.01
+
+
+@pytest.mark.needs("power", "other images")
+def test_on_our_own_image_the_newest_of_the_saved_settings_are_read(make_rig):
+    """They are pages in turn, of which the older ones stay until their sector is full."""
+    rig = make_rig(image="wrench")
+    for ceiling_permille in (250, 400, 300):
+        rig.ready()
+        rig.link.command("set_limit", ceiling_permille)
+        rig.pass_time(SETTLED_S)
+        cut_and_restore(rig)
+        rig.ready()
+        assert rig.status["ceiling_permille"] == ceiling_permille
+
+
+@pytest.mark.needs("shaft", "motor pins", "power", "e-stop", "jam", "other boards")
+def test_a_bearing_earns_its_speed_by_healthy_running_alone_and_loses_it_by_a_trip(make_rig):
+    board = variant(
+        "probation",
+        load_board("pico-adxl345-i2c-pwm-enable"),
+        probation="steps_percent = [30.0, 45.0]\nstep_minutes = 0.05",
+    )
+    rated_rpm = board.motor.rated_speed_rpm
+    rig = make_rig(board)
+    rig.run(1000)
+    assert (rig.limit, rig.status["speed_command_permille"]) == ("probation", 300)
+    rig.link.command("hold_probation", 2)  # the last step, but it has not been earned
+    rig.pass_time(1.0)
+    assert rig.status["speed_command_permille"] == 300
+    assert rig.highest_speed_rpm <= 0.30 * rated_rpm * 1.01
+    assert rig.wait_for(lambda: rig.status["speed_command_permille"] == 450, 8.0)
+    rig.machine.press_estop()
+    assert rig.off_after(rig.now_s, 0.02) <= 0.001
+    rig.pass_time(SETTLED_S)
+    assert [event.detail for event in rig.happened("probation")] == [0, 1]  # held, earned
+    rig.machine.press_estop(False)
+    cut_and_restore(rig)
+    rig.run(1000)
+    assert (rig.limit, rig.status["probation_step"]) == ("probation", 1), "an e-stop costs nothing"
+    assert rig.status["speed_command_permille"] == 450
+    rig.machine.jam()
+    assert rig.off_after(rig.now_s, 3.0)
+    assert rig.wait_for(lambda: rig.status["probation_step"] == 0, 2.0)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import pytest
 
-from wrench.bench.emulator import FLASH_BYTES, Emulator, StepSeen, processes
+from wrench.bench.emulator import Emulator, StepSeen, processes
 from wrench.bench.emulator.traffic import Trace
 from wrench.boards import Board, load_board
 from wrench.errors import BenchError
@@ -83,19 +83,6 @@ def test_nothing_of_a_chip_is_left_to_the_next_one_of_its_process(
     for number, (ours, theirs) in enumerate(zip(second[0], first[0], strict=True)):
         assert asdict(ours) == asdict(theirs), f"step {number}"
     assert second[1:] == first[1:]
-
-
-def test_a_process_that_has_ended_is_not_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_kept", [])
-    one = Emulator(b"", watched=[], devices=[])
-    one._process.kill()
-    one._process.wait()
-    with pytest.raises(BenchError, match="the emulator has stopped"):
-        one.read_flash()
-    one.close()
-    another = Emulator(b"", watched=[], devices=[])
-    assert another.read_flash() == b"\xff" * FLASH_BYTES
-    another.close()
 
 
 def test_a_core_that_there_is_not() -> None:

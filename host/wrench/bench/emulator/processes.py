@@ -3,6 +3,7 @@ translated of an image's code serves the next board that has it."""
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import subprocess
@@ -63,14 +64,29 @@ def keep(purpose: Purpose, process: Process) -> None:
     _kept.append((purpose, process))
 
 
-def end(process: Process) -> None:
-    """End a process, by force where it does not hear."""
+@atexit.register
+def _end_kept() -> None:
+    """With this one, theirs end: when a command is over no process of it is left."""
+    mine = [process for purpose, process in _kept if purpose.owner == os.getpid()]
+    for process in mine:
+        _let_go(process)
+    for process in mine:
+        end(process)
+
+
+def _let_go(process: Process) -> None:
+    """Close its pipes, which ends it."""
     for pipe in (process.stdin, process.stdout):
         if pipe:
             try:
                 pipe.close()
             except BrokenPipeError:
                 continue
+
+
+def end(process: Process) -> None:
+    """End a process, by force where it does not hear."""
+    _let_go(process)
     try:
         process.wait(timeout=2)
     except subprocess.TimeoutExpired:

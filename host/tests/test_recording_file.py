@@ -7,6 +7,7 @@ import io
 import math
 import os
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -510,15 +511,12 @@ def test_a_file_full_of_holes_is_read_or_refused_in_words(
     content[first::apart] = bytes(len(content[first::apart]))
     broken = whole.with_name("holes.mcap")
     broken.write_bytes(content)
-    try:
-        with Recording(broken) as recording:
-            assert recording.topics
-            for read in (recording.status, recording.features, recording.waveform):
-                read()
-            recording.events()
-            assert recording.problems
-    except RecordingError as error:
-        assert str(error)
+    with suppress(RecordingError), Recording(broken) as recording:
+        assert recording.topics
+        for read in (recording.status, recording.features, recording.waveform):
+            read()
+        recording.events()
+        assert recording.problems
 
 
 @pytest.mark.parametrize("byte", [3, 7])

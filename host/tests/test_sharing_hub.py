@@ -368,9 +368,9 @@ def test_who_does_not_know_the_key_and_who_says_nothing_are_left_outside(board: 
 def test_a_stop_is_said_before_what_waits(board: TcpBoard) -> None:
     busy, other = connect(board.url), connect(board.url)
     board.answers = False
-    for number in range(100):
-        busy.write(encode("get_setting", busy.sequences[number], 0))
-    busy.write(encode("run", busy.sequences[100], 600))
+    questions = [encode("get_setting", busy.sequences[number], 0) for number in range(100)]
+    # In one piece: once the board has heard of it, the hub has all of it.
+    busy.write(b"".join([*questions, encode("run", busy.sequences[100], 600)]))
     assert board.wait_for(lambda: len(board.heard) > 0)
     other.write(encode("stop", other.sequences[0]))
     assert board.wait_for(lambda: "stop" in board.names())

@@ -19,6 +19,9 @@ _SETTLING_ROUNDS = const(2)  # of 20 ms: until what has been told is on its way 
 # would one that completes a window.
 _BLOCK_US = const(700)
 _LAST_BLOCK_US = const(2100)
+# The same of a wideband sensor, whose blocks are eight times as long.
+_WIDEBAND_BLOCK_US = const(1600)
+_WIDEBAND_LAST_BLOCK_US = const(3200)
 
 _FLAG_ENABLED = const(1)
 _FLAG_ESTOP_OPEN = const(2)
@@ -62,6 +65,14 @@ class Loop:
         if self.inputs.has_tacho:
             self._flags |= _FLAG_CLOSED_LOOP
         self._has_envelope = board.ENVELOPE_LOW_HZ is not None
+        self._bands = None
+        self._block_us = _BLOCK_US
+        self._last_block_us = _LAST_BLOCK_US
+        if board.VIBRATION_WIDEBAND:
+            self._block_us = _WIDEBAND_BLOCK_US
+            self._last_block_us = _WIDEBAND_LAST_BLOCK_US
+            self._block = self._make_wideband_block()
+            self._bands = self.features
         self._window_ms = board.VIBRATION_WINDOW_SAMPLES * 1000 // board.VIBRATION_RATE_HZ
         self._light = Light()
         self._button = Button()
@@ -94,13 +105,15 @@ class Loop:
         count_address = self.source.count_address
         block = sampler.block_samples
         features = self.features
+        block_us = self._block_us
+        last_block_us = self._last_block_us
         seen = count()
         while not self.leaving:
             control.loop_came_round = True
             first = drain()
             while first >= 0:
                 last = features.taken + block >= features.window_samples
-                while due_within(_LAST_BLOCK_US if last else _BLOCK_US):
+                while due_within(last_block_us if last else block_us):
                     wait_for_samples(counts, sampler.taken, block)
                     sleep(tick_address, count_address)
                 self._block(first)
@@ -128,6 +141,32 @@ class Loop:
         if features.add(sampler.samples, first, count):
             self._window()
 
+    def _make_wideband_block(self):
+        """The same for a wideband sensor, whose blocks are of 256. Defaults as in `envelope_band`."""
+        sampler = self.sampler
+        self.features.use_tacho(self.inputs)
+
+        @micropython.native
+        def block(
+            first,
+            self=self,
+            sampler=sampler,
+            samples=sampler.samples,
+            shaft_angle=self.features.shaft_angle,
+            add=self.features.add,
+            window=self._window,
+            stream=self.telemetry.make_block_stream(sampler.samples, self.source.scale_ug),
+            count=sampler.block_samples,
+        ):
+            number = sampler.taken - count
+            if self.streaming:
+                stream(number, first)
+            shaft_angle(number)
+            if add(samples, first, count):
+                window()
+
+        return block
+
     @micropython.native
     def _window(self):
         features = self.features
@@ -139,6 +178,8 @@ class Loop:
         values[q.RMS_MG] = features.worst_rms_mg
         if self._has_envelope:
             values[q.ENVELOPE_MG] = features.worst_envelope_mg
+        if self._bands:
+            self._bands.window(values)
         if self.inputs.has_tacho:
             values[q.ONCE_PER_TURN_UM_S] = features.once_per_turn_um_s
         now_ms = time.ticks_ms()
@@ -161,6 +202,8 @@ class Loop:
             features.once_per_turn_um_s,
             features.axes,
         )
+        if self._bands:
+            self.telemetry.answer(wire.BANDS, 0, self._bands.told())
 
     @micropython.native
     def _housekeeping(self, n):

@@ -18,6 +18,8 @@ let go. Held for a second in idle it starts; held for three seconds in tripped i
 core is deaf, in an erase of flash, nobody knows whether it is held.
 """
 
+import array
+
 import micropython
 from micropython import const
 
@@ -38,8 +40,10 @@ _STARTING = const(3)
 _LIMITING = const(5)
 _IDLE = const(2)
 
-# Bit n is the light in step n.
-_PATTERNS = (0x55555, 0x55555, 0x00001, 0x39CE7, 0xFFFFF, 0x7BDEF, 0, 0)
+# Bit n is the light in step n. An array: in a constant tuple that is frozen into an image, numbers
+# beyond 8,191 are objects, and each shift of one takes memory (MicroPython 1.25: mpy-tool.py,
+# mp_small_int_fits).
+_PATTERNS = array.array("i", (0x55555, 0x55555, 0x00001, 0x39CE7, 0xFFFFF, 0x7BDEF, 0, 0))
 _FLASHES = (0, 0x00001, 0x00005, 0x00015, 0x00055, 0x00155, 0x00555)
 # By fault, as `wire.FAULTS` numbers them.
 _GROUPS = bytes(

@@ -116,6 +116,46 @@ class Telemetry:
         framing.copy(samples, 6 * first, self._frame, at, 6 * count)
         self._finish(wire.WAVEFORM, 6 * count)
 
+    def make_block_stream(self, samples, scale_ug):
+        """What sends the 256 triples `samples[3 * first:]` as two waveforms, the first of them with
+        this number: a wideband sensor has 104 such blocks a second. Straight into what the link
+        sends next; defaults as in `envelope_band`.
+        """
+        from .wave_rp2 import FRAME_BYTES, ROOM_BYTES, TRIPLES, fill
+
+        @micropython.native
+        def stream(
+            number,
+            first,
+            self=self,
+            samples=samples,
+            frame=self._frame,
+            link=self._link,
+            table=framing.CRC_TABLE,
+            append_crc=framing.append_crc,
+            encode=framing.cobs_encode,
+            make=fill,
+            kind=wire.WAVEFORM | scale_ug << 8,
+        ):
+            if not link.open:
+                return
+            after = first + 2 * TRIPLES
+            while first < after:
+                at = link.room_at(ROOM_BYTES)
+                sequence = self._sequence
+                self._sequence = (sequence + 1) & 0xFFFF
+                if at < 0:
+                    self.dropped_frames += 1
+                else:
+                    lost = (self.dropped_frames & 0x3FFF) << 16 | self.lost_samples & 0xFFFF
+                    make(frame, samples, first, number, kind, sequence, lost)
+                    append_crc(frame, FRAME_BYTES, table)
+                    link.filled_to(encode(frame, FRAME_BYTES + 4, link.fill, at))
+                number += TRIPLES
+                first += TRIPLES
+
+        return stream
+
     def tail_at(self, kind):
         """Where in `buffer` the bytes go that follow the fields of a frame of this kind."""
         return wire.DATA_HEAD_BYTES + wire.FORMATS[kind][1]

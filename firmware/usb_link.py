@@ -68,10 +68,11 @@ class UsbLink:
 
     def __init__(self, fill, send, rx_bytes, name="Wrench link"):
         transfers = len(fill) // _PACKET
-        self._fill = fill
+        self.fill = fill
         self._send = send
         self._room = transfers * _PACKET - 1
-        self._fill_views = self._views(self._fill, transfers)
+        self._enough = max(_ENOUGH_BYTES, len(fill) // 2)
+        self._fill_views = self._views(self.fill, transfers)
         self._send_views = self._views(self._send, transfers)
         self._filled = 0
         self._sending = False
@@ -125,9 +126,25 @@ class UsbLink:
         if not self.open or end > self._room:
             self.dropped_bytes += length
             return False
-        copy(data, 0, self._fill, self._filled, length)
+        copy(data, 0, self.fill, self._filled, length)
         self._filled = end
         return True
+
+    @micropython.native
+    def room_at(self, length):
+        """Where in `fill` the next `length` bytes may be put, -1 where they have no room, and count
+        as dropped. `filled_to` says that they are there.
+        """
+        at = self._filled
+        if at + length > self._room:
+            self.dropped_bytes += length
+            return -1
+        return at
+
+    @micropython.native
+    def filled_to(self, end):
+        """What has been put into `fill` ends here."""
+        self._filled = end
 
     @micropython.native
     def service(self):
@@ -142,12 +159,12 @@ class UsbLink:
         if (
             self._filled
             and not self._sending
-            and (self._filled >= _ENOUGH_BYTES or self._waited >= _LONGEST_WAIT_CALLS)
+            and (self._filled >= self._enough or self._waited >= _LONGEST_WAIT_CALLS)
         ):
             self._waited = 0
             transfer = self._filled // _PACKET
-            _clear(self._fill, self._filled, _PACKET * (transfer + 1) - 1)
-            self._fill, self._send = self._send, self._fill
+            _clear(self.fill, self._filled, _PACKET * (transfer + 1) - 1)
+            self.fill, self._send = self._send, self.fill
             self._fill_views, self._send_views = self._send_views, self._fill_views
             self._filled = 0
             self._sending = True

@@ -30,6 +30,11 @@ WATCHED = variant(
     protection__vibration="velocity_alarm_mm_s = 50.0\nvelocity_limit_mm_s = 60.0\n"
     "velocity_trip_mm_s = 70.0",
 )
+STRICT = variant(
+    "wideband-strict",
+    WATCHED,
+    protection__vibration="line_alarm_g = 0.05\nline_limit_g = 0.1\nline_trip_g = 0.2",
+)
 
 
 def listen(rig: Rig, seconds: float) -> dict[str, list[Frame]]:
@@ -208,6 +213,17 @@ def test_a_healthy_bearing_has_no_line_and_a_rub_raises_the_bands_alone(make_rig
     assert rig.status["bearing_line_mg"] == 0
 
 
+@pytest.mark.needs("motor pins", "machine", "other boards", "other images", "emulator")
+def test_the_line_of_a_damaged_race_stops_the_motor(make_rig):
+    rig = make_rig(STRICT, image=IMAGE)
+    running(rig)
+    rig.plant.set_defect("outer", 0.55)
+    assert rig.wait_for(lambda: rig.status["bearing_line_mg"] > 100, 6.0)
+    assert rig.wait_for(lambda: rig.fault != "none", 10.0)
+    assert rig.fault == "bearing line"
+    assert rig.duty_at_pin == 0.0
+
+
 @pytest.mark.parametrize(
     ("fault", "name"),
     [
@@ -225,6 +241,15 @@ def test_a_sensor_that_fails_stops_the_motor(make_rig, fault, name):
     assert rig.wait_for(lambda: rig.fault != "none", 3.0)
     assert rig.fault == name
     assert rig.duty_at_pin == 0.0
+
+
+@pytest.mark.needs("motor pins", "other boards", "other images", "emulator")
+def test_another_chip_in_its_place_lets_nothing_run(make_rig):
+    rig = make_rig(WATCHED, image=IMAGE)
+    rig.wired.set_sensor_fault(identity=0x6B)
+    assert rig.link
+    assert rig.wait_for(lambda: rig.fault == "wrong sensor", 5.0)
+    assert rig.highest_duty == 0.0
 
 
 @pytest.mark.needs("shaft", "machine", "other boards", "other images", "emulator")

@@ -72,7 +72,7 @@ def _wideband():
         return None  # `main` tells it
     if not board.VIBRATION_WIDEBAND or _image() != _FROZEN:
         return None
-    from . import burst_rp2, ram_code_rp2, wave_rp2, wideband  # noqa: F401
+    from . import burst_rp2, ram_code_rp2, wideband, wideband_loop  # noqa: F401
     from .drivers import iis3dwb  # noqa: F401
 
     ram_code_rp2.move()

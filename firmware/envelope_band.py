@@ -529,9 +529,9 @@ class EnvelopeBand:
         return True
 
     def _make_add(self):
-        """What takes a block of 256 triples; `shaft` is as `features.Features` has it. What it needs
-        stands in defaults: a look at an attribute of so large an object costs 500 cycles, and a
-        closure over more than five takes memory at each call.
+        """What takes a block of 256 triples; `shaft` is as `features.Features` has it. What it
+        needs stands in defaults: a look at an attribute of so large an object costs 500 cycles, and
+        a closure over more than five takes memory at each call.
         """
         places = self._lines.places
 

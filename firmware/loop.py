@@ -19,9 +19,6 @@ _SETTLING_ROUNDS = const(2)  # of 20 ms: until what has been told is on its way 
 # would one that completes a window.
 _BLOCK_US = const(700)
 _LAST_BLOCK_US = const(2100)
-# The same of a wideband sensor, whose blocks are eight times as long.
-_WIDEBAND_BLOCK_US = const(1600)
-_WIDEBAND_LAST_BLOCK_US = const(3200)
 
 _FLAG_ENABLED = const(1)
 _FLAG_ESTOP_OPEN = const(2)
@@ -69,9 +66,11 @@ class Loop:
         self._block_us = _BLOCK_US
         self._last_block_us = _LAST_BLOCK_US
         if board.VIBRATION_WIDEBAND:
-            self._block_us = _WIDEBAND_BLOCK_US
-            self._last_block_us = _WIDEBAND_LAST_BLOCK_US
-            self._block = self._make_wideband_block()
+            from . import wideband_loop
+
+            self._block_us = wideband_loop.BLOCK_US
+            self._last_block_us = wideband_loop.LAST_BLOCK_US
+            self._block = wideband_loop.make_block(self)
             self._bands = self.features
         self._window_ms = board.VIBRATION_WINDOW_SAMPLES * 1000 // board.VIBRATION_RATE_HZ
         self._light = Light()
@@ -139,36 +138,10 @@ class Loop:
         features = self.features
         self.inputs.shaft_angle(features.shaft, sampler.counts, sampler.taken - count)
         if features.add(sampler.samples, first, count):
-            self._window()
-
-    def _make_wideband_block(self):
-        """The same for a wideband sensor, whose blocks are of 256. Defaults as in `envelope_band`."""
-        sampler = self.sampler
-        self.features.use_tacho(self.inputs)
-
-        @micropython.native
-        def block(
-            first,
-            self=self,
-            sampler=sampler,
-            samples=sampler.samples,
-            shaft_angle=self.features.shaft_angle,
-            add=self.features.add,
-            window=self._window,
-            stream=self.telemetry.make_block_stream(sampler.samples, self.source.scale_ug),
-            count=sampler.block_samples,
-        ):
-            number = sampler.taken - count
-            if self.streaming:
-                stream(number, first)
-            shaft_angle(number)
-            if add(samples, first, count):
-                window()
-
-        return block
+            self.close_window()
 
     @micropython.native
-    def _window(self):
+    def close_window(self):
         features = self.features
         values = self.values
         values[q.VELOCITY_UM_S] = features.worst_velocity_um_s

@@ -50,6 +50,7 @@ _MODULES = (
     "usb_link",
     "wave_rp2",
     "wideband",
+    "wideband_loop",
     "wideband_rp2",
 )
 _RAM = const(0x20000000)

@@ -29,7 +29,7 @@ PLACES = {
     "in the loop": ("loop.py", "            control.loop_came_round = True\n", "control.broken"),
     "in the control tick": (
         "control.py",
-        "            n = sleep_rp2.tick(TICK_US)\n",
+        "                n = count(TICK_US)\n",
         "self.broken",
     ),
 }

@@ -9,6 +9,7 @@ import pytest
 
 from wrench.bench.emulator import ChipClock
 from wrench.hil.content import content_with
+from wrench.hil.heap import Heap
 from wrench.hil.soak_facts import WRAPS_US
 
 _BUTTON_STOPS_S = 0.2
@@ -81,3 +82,20 @@ def test_commands_that_cost_memory_end_a_run_in_a_trip_at_worst(make_rig) -> Non
     rig.pass_time(0.3)
     assert not rig.bench.resets
     assert rig.mode in ("running", "starting") or rig.fault == "control overrun"
+
+
+@pytest.mark.parametrize("image", ["stock", "wrench-frozen"])
+@pytest.mark.needs("emulator", "other images")
+def test_a_run_takes_nothing_from_the_heap(image, make_rig) -> None:
+    """What is taken is collected some day, in a tick that is late for it. The first seconds of a
+    run may take a little, once.
+    """
+    rig = make_rig(image=image)
+    rig.run(1000)
+    rig.link.command("stream", 1)
+    rig.pass_time(2.0)
+    heap = Heap(rig.bench.read_memory)
+    before = heap.look().used
+    rig.pass_time(4.0)
+    assert rig.mode == "running"
+    assert heap.look().used == before

@@ -28,6 +28,7 @@ _USER_CTRL = const(0x6A)
 _PWR_MGMT_1 = const(0x6B)
 _PWR_MGMT_2 = const(0x6C)
 _FIFO_COUNTH = const(0x72)
+_ENTRY_BYTES = const(6)
 _WHO_AM_I = const(0x75)
 
 _DEVICE_RESET = const(0x80)
@@ -69,6 +70,7 @@ class Mpu6050:
         self.count_ug = range_mg * 1000 // 32768
         self.full_scale_counts = 32767
         self._int_pin = -1
+        self._count = bytearray(2)
         held = 0
         if board.VIBRATION_INT1_PIN is not None:
             self._int_pin = board.VIBRATION_INT1_PIN
@@ -165,8 +167,22 @@ class Mpu6050:
         self._registers.write(_USER_CTRL, _FIFO_ENABLE)
 
     def configured(self):
-        """True while the sensor still has what `start` wrote: False after a brown-out."""
-        return self._registers.hold(self._wanted)
+        """True while the sensor still has what `start` wrote: False after a brown-out.
+
+        Empties a FIFO whose entries do not begin where the engine reads: a transfer that broke off
+        within one, or a FIFO that has overflowed, and bit errors when it was emptied for that.
+        """
+        if not self._registers.hold(self._wanted):
+            return False
+        # Twice: the first look may have met an entry on its way into the FIFO.
+        if self._int_pin >= 0 and self._begin_elsewhere() and self._begin_elsewhere():
+            self.empty_fifo()
+        return True
+
+    def _begin_elsewhere(self):
+        count = self._count
+        self._registers.read_into(_FIFO_COUNTH, count)
+        return (count[0] << 8 | count[1]) % _ENTRY_BYTES != 0
 
     def recover(self):
         """After a transfer without an answer, or when the FIFO has overflowed."""
@@ -180,7 +196,7 @@ class Mpu6050:
         With INT wired: each burst begins with the FIFO's count of bytes; one may begin when INT is
         high, which any read lowers, or when the last count was two entries or more. At other times
         a burst could meet an entry that comes while it runs, and split it. A count that is no
-        multiple of 6 means an overflow: `empty_fifo`.
+        multiple of 6 means that entries no longer begin where they are read: see `configured`.
 
         Without: a burst of INT_STATUS, whose bit 0 says that the registers behind it are new, and
         the registers, which stand still while they are read.

@@ -262,6 +262,24 @@ def test_an_mpu_s_fifo_that_overflowed_is_seen_and_emptied(sensor: tuple[str, Ch
     assert {(b[0] - a[0]) % 200 for a, b in pairwise(got)} == {2}
 
 
+def test_an_mpu_s_fifo_whose_entries_begin_elsewhere_is_seen_and_emptied(
+    sensor: tuple[str, Chip],
+) -> None:
+    board, chip = sensor
+    if "mpu" not in board:
+        pytest.skip("the ADXL345 keeps whole entries")
+    registers = "sensor._registers"
+    one_byte = f"{registers}._i2c.readfrom_mem({registers}.address, 0x74, 1)"
+    count = f"int.from_bytes({registers}._i2c.readfrom_mem({registers}.address, 0x72, 2), 'big')"
+    chip.run(f"sensor.start(); time.sleep_ms(20); {one_byte}")
+    assert chip.run(f"tell({count} % 6)") == 5
+    assert chip.run("tell(sensor.configured())") is True
+    assert chip.run(f"tell({count} % 6)") == 0
+    got = chip.run("tell(mpu_entries(sensor, 20))")
+    assert {(b[0] - a[0]) % 200 for a, b in pairwise(got)} == {2}
+    assert chip.run(f"time.sleep_ms(5); sensor.configured(); tell({count})") > 24, "left alone"
+
+
 def test_a_dead_interrupt_line_and_a_slow_clock(sensor: tuple[str, Chip]) -> None:
     board, chip = sensor
     if "spi" not in board:

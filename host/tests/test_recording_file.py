@@ -7,6 +7,7 @@ import io
 import math
 import os
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import zstandard
 from board_stream import BLOCK, SCALE_UG, TRUE_HZ, Stream, counts_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
@@ -494,6 +495,28 @@ def test_a_byte_damaged_anywhere_costs_a_chunk_at_most(
     copy = whole.with_name("copy.mcap")
     recover(broken, copy, overwrite=True)
     assert counted_strictly(copy) >= sum(n for _, _, n in chunks) - lost
+
+
+@settings(max_examples=60, deadline=None)
+@example(first=265, apart=700)
+@example(first=423, apart=500)
+@example(first=1186, apart=500)
+@example(first=1271, apart=500)
+@given(first=st.integers(8, 1500), apart=st.sampled_from([300, 500, 700, 1500, 4000]))
+def test_a_file_full_of_holes_is_read_or_refused_in_words(
+    whole: Path, first: int, apart: int
+) -> None:
+    """The descriptions of the messages and the summary are hit as well."""
+    content = bytearray(whole.read_bytes()[:40_000])
+    content[first::apart] = bytes(len(content[first::apart]))
+    broken = whole.with_name("holes.mcap")
+    broken.write_bytes(content)
+    with suppress(RecordingError), Recording(broken) as recording:
+        assert recording.topics
+        for read in (recording.status, recording.features, recording.waveform):
+            read()
+        recording.events()
+        assert recording.problems
 
 
 @pytest.mark.parametrize("byte", [3, 7])

@@ -18,6 +18,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from typing import Any, TypeVar
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError
 from mcap.records import ChunkIndex
 from numpy.typing import NDArray
 
@@ -40,6 +42,8 @@ AXES = ("x", "y", "z")
 _NS = 1_000_000_000
 _WORKERS = 4
 _T = TypeVar("_T")
+# What protobuf says to a description that is none: not its bytes, not its names, not this message.
+_UNKNOWN_LAYOUT = (DecodeError, TypeError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -283,7 +287,8 @@ class Recording:
     def close(self) -> None:
         """Let go of the file; arrays that were read stay."""
         self._data.release()
-        self._map.close()
+        with suppress(BufferError):  # an error on its way holds a part of it, and goes with it
+            self._map.close()
 
     def __enter__(self) -> Recording:
         return self
@@ -461,8 +466,13 @@ class Recording:
         if not messages:
             return Table(np.empty(0), {}, {})
         channel = self._contents.channels[self._channels[topic]]
-        type_, fields = _decoder(self._contents.schemas[channel.schema_id])
-        decoded = [type_.FromString(payload) for _, payload in messages]
+        try:
+            type_, fields = _decoder(self._contents.schemas[channel.schema_id])
+            decoded = [type_.FromString(payload) for _, payload in messages]
+        except _UNKNOWN_LAYOUT:
+            problem = f"the {len(messages)} messages of {topic} cannot be read: what says how they"
+            self._problems[f"{problem} are laid out is damaged"] = None
+            return Table(np.empty(0), {}, {})
         columns = {
             it.name: np.array([getattr(row, it.name) for row in decoded], _DTYPES[it.cpp_type])
             for it in fields

@@ -221,6 +221,7 @@ def test_the_line_of_a_damaged_race_stops_the_motor(make_rig):
     assert rig.wait_for(lambda: rig.status["bearing_line_mg"] > 100, 6.0)
     assert rig.wait_for(lambda: rig.fault != "none", 10.0)
     assert rig.fault == "bearing line"
+    rig.pass_time(0.01)
     assert rig.duty_at_pin == 0.0
 
 
@@ -240,6 +241,7 @@ def test_a_sensor_that_fails_stops_the_motor(make_rig, fault, name):
     rig.wired.set_sensor_fault(**fault)
     assert rig.wait_for(lambda: rig.fault != "none", 3.0)
     assert rig.fault == name
+    rig.pass_time(0.01)
     assert rig.duty_at_pin == 0.0
 
 

@@ -32,6 +32,7 @@ from micropython import const
 
 from . import buffers
 from . import features as f
+from .ram_code_rp2 import moved
 from .wideband_rp2 import band, correlate
 
 CELLS = const(32)  # of a turn
@@ -594,8 +595,9 @@ class EnvelopeBand:
                     state[_AT] = 0
                     state[_PHASE] = _WINDOWING
 
-        return add
+        return moved(add)
 
+    @micropython.native
     def _judge(self, places):
         result = self._result
         judge_line(self._powers, 0, places[1], places[2], places[3], result, places[0])
@@ -611,6 +613,7 @@ class EnvelopeBand:
         if line == len(self._lines.places):
             self._end_record(line)
 
+    @micropython.native
     def _end_record(self, lines):
         active = self._state[_ACTIVE]
         self.told = active
@@ -621,6 +624,7 @@ class EnvelopeBand:
         begin_record(self._words)
         self._switch(HOST if self._has_host and active == BOARD else BOARD)
 
+    @micropython.native
     def _switch(self, which):
         state = self._state
         if which == state[_ACTIVE]:
@@ -632,6 +636,7 @@ class EnvelopeBand:
         state[_PHASE] = _OFF
         begin_record(self._words)
 
+    @micropython.native
     def close(self):
         """A window ends."""
         state = self._state
@@ -649,6 +654,7 @@ class EnvelopeBand:
         if self._has_host and state[_WINDOWS] >= patience:
             self._switch(HOST if active == BOARD else BOARD)
 
+    @micropython.native
     def tell(self, told):
         """Into a list: low, high, axis, by_host, records, envelope, four lines, their SNR."""
         which = self.told

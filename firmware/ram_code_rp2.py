@@ -62,6 +62,7 @@ _OTHER_CODE = const(12)  # mp_obj_fun_bc_t.bytecode
 _MOST_BYTES = const(3072)  # of one function whose end is not known
 
 _kept = []
+_begin = []  # of the code of those that have been moved, rising
 
 
 def _code_pointers():
@@ -95,18 +96,32 @@ def _code_pointers():
 def move():
     """Move every function and method of the hot modules; returns the bytes that they take."""
     found = _code_pointers()
+    for address, _ in found:
+        _begin.append(address)
     total = 0
     for i in range(len(found)):
-        address, place = found[i]
-        size = _MOST_BYTES
-        for after, _ in found[i + 1 :]:
-            if after > address:
-                size = min(size, after - address)
-                break
         if not i & 63:
             gc.collect()
-        code = bytearray(uctypes.bytearray_at(address, size))
-        _kept.append(code)
-        mem32[place] = uctypes.addressof(code) | (mem32[place] & 1)
-        total += size
+        total += _copy(*found[i])
     return total
+
+
+def moved(function):
+    """The same for a function made within another one, which `move` could not see; returns it."""
+    place = id(function) + _OTHER_CODE
+    address = mem32[place] & ~1
+    if _FLASH <= address < _FLASH_END:
+        _copy(address, place)
+    return function
+
+
+def _copy(address, place):
+    size = _MOST_BYTES
+    for begin in _begin:
+        if begin > address:
+            size = min(size, begin - address)
+            break
+    code = bytearray(uctypes.bytearray_at(address, size))
+    _kept.append(code)
+    mem32[place] = uctypes.addressof(code) | (mem32[place] & 1)
+    return size

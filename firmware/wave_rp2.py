@@ -7,6 +7,7 @@ from micropython import const
 
 from . import framing
 from . import wire_format as wire
+from .ram_code_rp2 import moved
 
 _TRIPLES = const(128)  # as many as a frame takes
 _FRAME_BYTES = const(792)  # head, fields and samples, before the CRC
@@ -84,4 +85,4 @@ def make_stream(telemetry, link, samples, scale_ug):
             number += _TRIPLES
             first += _TRIPLES
 
-    return stream
+    return moved(stream)

@@ -25,6 +25,7 @@ from . import quantities as q
 from .envelope_band import EnvelopeBand, design, mean_square_root, restart
 from .features import Features
 from .features_rp2 import statistics
+from .ram_code_rp2 import moved
 from .wideband_rp2 import band, decimate, each_32
 
 BLOCK_SAMPLES = const(256)
@@ -271,7 +272,7 @@ class Wideband(Features):
             if tacho:
                 find_angle(shaft, tacho, clock, first, pulses)
 
-        self.shaft_angle = shaft_angle
+        self.shaft_angle = moved(shaft_angle)
 
     def _make_add(self):
         """What takes 256 triples; it returns True where they complete the window. Defaults as in
@@ -340,8 +341,9 @@ class Wideband(Features):
             close()
             return True
 
-        return add
+        return moved(add)
 
+    @micropython.native
     def _close(self):
         wide = self._wide
         results = self._wide_results
@@ -370,6 +372,7 @@ class Wideband(Features):
         if self._bands:
             self._close_band()
 
+    @micropython.native
     def window(self, values):
         """What has a quantity of its own, where the board measures it."""
         if self._bands:
@@ -377,6 +380,7 @@ class Wideband(Features):
         if self.envelope_band.has_lines:
             values[q.BEARING_LINE_MG] = self.envelope_band.line_mg
 
+    @micropython.native
     def told(self):
         """The fields of `wire.BANDS`: the same list at every call."""
         told = self._told
@@ -385,6 +389,7 @@ class Wideband(Features):
             told[14 + i] = self.bands_ug[i]
         return told
 
+    @micropython.native
     def _close_band(self):
         state = self._state
         at = state[_BAND]

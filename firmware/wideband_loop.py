@@ -3,6 +3,7 @@
 import micropython
 from micropython import const
 
+from .ram_code_rp2 import moved
 from .wave_rp2 import make_stream
 
 # A block, with two frames, in which no tick can run; one that completes a window.
@@ -15,6 +16,7 @@ def make_block(loop):
     sampler = loop.sampler
     features = loop.features
     features.use_tacho(loop.inputs)
+    moved(loop.control.tick)
 
     @micropython.native
     def block(
@@ -35,4 +37,4 @@ def make_block(loop):
         if add(samples, first, count):
             close_window()
 
-    return block
+    return moved(block)

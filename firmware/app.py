@@ -64,6 +64,23 @@ def _image():
         return 0
 
 
+def _read_build():
+    """What the host has written beside the board file; read before the heap has holes."""
+    try:
+        import wrench_build
+
+        return wrench_build
+    except ImportError:
+        return None
+
+
+_wrench_build = _read_build()
+
+
+def _build(name, default):
+    return getattr(_wrench_build, name, default)
+
+
 def _wideband():
     """The features of a wideband board: imported for it alone, and before the heap has holes."""
     try:
@@ -80,15 +97,6 @@ def _wideband():
 
 
 Wideband = _wideband()
-
-
-def _build(name, default):
-    try:
-        import wrench_build
-
-        return getattr(wrench_build, name, default)
-    except ImportError:
-        return default
 
 
 def _block_samples(board):

@@ -22,13 +22,10 @@ _PACKAGE = "wrench_firmware."
 # What runs in every tick or block.
 _MODULES = (
     "blackbox",
-    "captures",
     "clock_rp2",
-    "commands",
     "conditions",
     "control",
     "envelope_band",
-    "event_queue",
     "features",
     "features_rp2",
     "framing",
@@ -39,9 +36,7 @@ _MODULES = (
     "loop",
     "motor",
     "panel",
-    "probation",
     "protection",
-    "rings",
     "sampler",
     "sleep_rp2",
     "speed_loop",
@@ -58,11 +53,11 @@ _RAM_END = const(0x20042000)
 _FLASH = const(0x10000000)
 _FLASH_END = const(0x10200000)
 _ASSEMBLER_CODE = const(8)  # mp_obj_fun_asm_t.fun_data
-_OTHER_CODE = const(12)  # mp_obj_fun_bc_t.bytecode
+_CHILD_TABLE = const(8)  # mp_obj_fun_bc_t.child_table
+_OTHER_CODE = const(12)  # ... .bytecode
 _MOST_BYTES = const(3072)  # of one function whose end is not known
 
 _kept = []
-_begin = []  # of the code of those that have been moved, rising
 
 
 def _code_pointers():
@@ -96,32 +91,35 @@ def _code_pointers():
 def move():
     """Move every function and method of the hot modules; returns the bytes that they take."""
     found = _code_pointers()
-    for address, _ in found:
-        _begin.append(address)
     total = 0
     for i in range(len(found)):
         if not i & 63:
             gc.collect()
-        total += _copy(*found[i])
+        address, place = found[i]
+        size = _MOST_BYTES
+        for after, _ in found[i + 1 :]:
+            if after > address:
+                size = min(size, after - address)
+                break
+        _copy(address, place, size)
+        total += size
     return total
 
 
 def moved(function):
-    """The same for a function made within another one, which `move` could not see; returns it."""
+    """The same for a native function made within another one, which `move` could not see; returns
+    it. Its code ends where its prelude begins (py/objfun.h, mp_obj_fun_native_get_prelude_ptr).
+    """
     place = id(function) + _OTHER_CODE
     address = mem32[place] & ~1
     if _FLASH <= address < _FLASH_END:
-        _copy(address, place)
+        table = mem32[id(function) + _CHILD_TABLE]
+        index = mem32[address]
+        _copy(address, place, (mem32[table + 4 * index] if index else table) - address)
     return function
 
 
-def _copy(address, place):
-    size = _MOST_BYTES
-    for begin in _begin:
-        if begin > address:
-            size = min(size, begin - address)
-            break
+def _copy(address, place, size):
     code = bytearray(uctypes.bytearray_at(address, size))
     _kept.append(code)
     mem32[place] = uctypes.addressof(code) | (mem32[place] & 1)
-    return size

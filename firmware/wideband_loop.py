@@ -17,6 +17,7 @@ def make_block(loop):
     features = loop.features
     features.use_tacho(loop.inputs)
     moved(loop.control.tick)
+    moved(loop.housekeeping)
 
     @micropython.native
     def block(

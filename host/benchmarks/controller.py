@@ -20,7 +20,7 @@ _STEPS_BETWEEN_PHASES = 19
 _STEADY_S = 7.0
 RATED_RPM = BOARD.motor.rated_speed_rpm
 _LOOP_LINE = "            control.loop_came_round = True\n"
-_TICKS_LINE = "                self._housekeeping(seen)\n"
+_TICKS_LINE = "                self.housekeeping(seen)\n"
 _ELAPSED_LINE = "                elapsed_ms = TICK_MS\n"
 # Of each module: the line behind which they can be replaced, and their numbers of arguments.
 _KERNELS = {

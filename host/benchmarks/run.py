@@ -27,6 +27,7 @@ import controller
 import monitor_load
 import psutil
 import sharing
+import wideband_board
 import yardstick
 from baseline import Verdict
 from figure import Figure
@@ -241,6 +242,8 @@ def parts(minutes: float) -> dict[str, Callable[[], Iterator[Figure]]]:
         "host": lambda: host_tools(content()),
         "determinism": lambda: determinism(content()),
         "losses": lambda: losses(content(), minutes),
+        "wideband": wideband_board.busy,
+        "wideband-losses": lambda: wideband_board.losses(minutes),
         "sharing": sharing.figures,
         "image": image,
     }

@@ -16,6 +16,7 @@ from wrench.bench.plant import (
     Adxl345Signal,
     AnalogSignal,
     BearingGeometry,
+    Iis3dwbSignal,
     MachineParameters,
     MpuSignal,
     Plant,
@@ -105,6 +106,8 @@ def signal_of(board: Board, seed: int) -> SensorSignal:
     v = board.vibration
     if v.driver == "adxl345":
         return Adxl345Signal(seed, rate_hz=v.rate_hz, range_g=v.range_g)
+    if v.driver == "iis3dwb":
+        return Iis3dwbSignal(seed, range_g=v.range_g)
     if v.driver == "analog":
         return AnalogSignal(
             seed,
@@ -172,12 +175,12 @@ def bare_flash(image: images.Image) -> bytes:
 
 def flashed(board: Board, kind: str = "stock", changed: Mapping[str, bytes] | None = None) -> bytes:
     """The flash chip of a board with this wrench's firmware installed, kept in the cache; `changed`
-    holds other texts for some of its modules.
+    holds other texts for some of its modules. A board that needs a certain image gets that one.
 
     Installs it on an emulated board where the cache has none; takes a few seconds. Raises
     ImageError, BenchError, FlashError.
     """
-    image = images.find_named(kind)
+    image = images.find_named(board.needed_image or kind)
     folder = "changed" if changed else "flashed"
     made = recipe(board, changed)
     return _kept(folder, board.name, image, made, lambda: deployment(board, changed))

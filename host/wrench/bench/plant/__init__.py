@@ -23,6 +23,7 @@ from wrench.bench.plant.sensors import (
     MPU9250,
     Adxl345Signal,
     AnalogSignal,
+    Iis3dwbSignal,
     MpuSignal,
     SensorSignal,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "BearingParameters",
     "DefectKind",
     "Drive",
+    "Iis3dwbSignal",
     "MachineParameters",
     "MpuSignal",
     "Plant",

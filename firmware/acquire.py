@@ -24,10 +24,6 @@ def _driver(board):
         from .drivers.mpu6050 import Mpu6050
 
         return Mpu6050(board)
-    if name == "iis3dwb":
-        from .drivers.iis3dwb import Iis3dwb
-
-        return Iis3dwb(board, buffers.codes)
     if name == "analog":
         from .drivers.analog import Analog
 

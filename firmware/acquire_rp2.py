@@ -463,10 +463,6 @@ def adc_engine(ring, carry, words_address, inputs):
 
 def engine(ring, parameters):
     """The engine for what a driver's `engine_parameters` says: its kind, then its arguments."""
-    if parameters[0] == "burst":
-        from .burst_rp2 import burst_engine
-
-        return burst_engine(ring, *parameters[1:])
     return _KINDS[parameters[0]](ring, *parameters[1:])
 
 

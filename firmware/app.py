@@ -46,11 +46,9 @@ VERSION = "0.2.0"
 
 _BLOCK = const(32)
 _SMALL_BLOCK = const(16)
-_WIDEBAND_BLOCK = const(256)
 _SLOW_INPUTS = const(6)
 _RX_BYTES = const(512)
 _FIRST_SAMPLE_MS = const(30)
-_FROZEN = const(2)  # in `wire.IMAGES`
 
 _BEGUN_AGAIN = (protection.SENSOR_ABSENT, protection.WRONG_SENSOR, protection.SENSOR_SILENT)
 
@@ -64,52 +62,17 @@ def _image():
         return 0
 
 
-def _read_build():
-    """What the host has written beside the board file; read before the heap has holes."""
+def _build(name, default):
     try:
         import wrench_build
 
-        return wrench_build
+        return getattr(wrench_build, name, default)
     except ImportError:
-        return None
+        return default
 
 
-_wrench_build = _read_build()
-
-
-def _build(name, default):
-    return getattr(_wrench_build, name, default)
-
-
-def _wideband():
-    """The features of a wideband board: imported for it alone, and before the heap has holes."""
-    try:
-        import wrench_board as board
-    except ImportError:
-        return None  # `main` tells it
-    if not board.VIBRATION_WIDEBAND or _image() != _FROZEN:
-        return None
-    from . import burst_rp2, ram_code_rp2, wideband, wideband_loop  # noqa: F401
-    from .drivers import iis3dwb  # noqa: F401
-
-    ram_code_rp2.move()
-    return wideband.Wideband
-
-
-Wideband = _wideband()
-
-
-def _block_samples(board):
-    if board.VIBRATION_WIDEBAND:
-        return _WIDEBAND_BLOCK
-    return _BLOCK if board.VIBRATION_WINDOW_SAMPLES % _BLOCK == 0 else _SMALL_BLOCK
-
-
-def _features(board, source):
-    sensor = source.sensor
+def _features(board, sensor):
     axes = board.VIBRATION_AXES
-    if Wideband is not None:
-        return Wideband(board, sensor, source.engine.words)
     return Features(
         board.VIBRATION_WINDOW_SAMPLES,
         board.VIBRATION_RATE_HZ,
@@ -157,8 +120,11 @@ class App:
         self.blackbox = BlackBox(log_storage, clock_rp2.stamp)
         self.settings = settings.open_settings(settings_storage, self.governor.cap_permille)
         self.kept = self._restore()
-        self.sampler = Sampler(self.source.ring, self.source.engine, _block_samples(board))
-        self.features = _features(board, self.source)
+        window = board.VIBRATION_WINDOW_SAMPLES
+        self.sampler = Sampler(
+            self.source.ring, self.source.engine, _BLOCK if window % _BLOCK == 0 else _SMALL_BLOCK
+        )
+        self.features = _features(board, self.source.sensor)
         self.telemetry = telemetry.Telemetry(self.link)
         self.requests = Requests(self)
         self.commands = commands.Commands(
@@ -289,9 +255,6 @@ def main(release=None):
         print("wrench: no board file; run `wrench flash`")
         return
     motor = make_motor(board)
-    if board.VIBRATION_WIDEBAND and Wideband is None:
-        print("wrench: a wideband sensor needs our image; run `wrench flash --image wrench-frozen`")
-        return
     cause = startup.reset_cause()
     held_ms = startup.button_held_ms(board)
     if startup.maintenance_asked(board, held_ms):

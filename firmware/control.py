@@ -27,9 +27,7 @@ from .conditions import (
 from .governor import LIMIT_CURRENT, LIMIT_SUPPLY, LIMIT_VIBRATION, LIMITING, STARTING
 from .guard_rp2 import CAUSE, CAUSE_CURRENT, CAUSE_DEAD_MAN, DEAD_MAN
 from .inputs import sense
-from .motor import DUTY
 from .protection import evaluate
-from .supplies import CEILING
 
 TICK_HZ = const(200)
 TICK_MS = const(5)
@@ -60,10 +58,6 @@ def _observe(
     return interval
 
 
-def _nothing():
-    """Before the watchdog has begun."""
-
-
 class Control:
     """The tick and what it works on. `fault_at` is the engine's count of samples at the last trip;
     `late` counts ticks that came after more than 6 ms; `turned` is whether the governor let the
@@ -82,10 +76,16 @@ class Control:
         self.supplies = parts.supplies
         self.sampler = parts.sampler
         self.values = parts.values
+        self._guard_words = parts.guard.words
+        self._plan = parts.inputs.plan
+        self._conditions_state = parts.conditions.state
+        self._rows = parts.protection.table
+        self._outcome = parts.protection.out
         self._observed = parts.conditions.observed
         self._engine = parts.sampler.counts
+        self._tacho = parts.inputs.tacho
         self._estop_mask = parts.inputs.estop_mask
-        self.feed = _nothing
+        self.watchdog = None
         self.owned_by_link = False
         self.loop_came_round = False
         self.window_closed = False
@@ -97,100 +97,77 @@ class Control:
         self.fault_value = q.ABSENT
         self.exception = None
         self._nominal_mv = parts.board.MOTOR_SUPPLY_NOMINAL_MV
-        self.tick = self._make_tick()
 
     def start(self):
         """Time begins now."""
         self._observed[TICK_BEFORE_US] = time.ticks_us()
 
-    def _make_tick(self):
-        """The tick. What it needs stands in defaults, which are in reach at once: each look at an
-        attribute, or at a module's name, costs 200 to 500 cycles of the 625,000.
-        """
+    @micropython.native
+    def tick(self, _timer):
+        """An exception here stops the motor for good."""
+        try:
+            n = sleep_rp2.tick(TICK_US)
+            governor = self.governor
+            motor = self.motor
+            values = self.values
+            words = self._guard_words
+            observed = self._observed
+            duty = motor.duty_permille
+            sense(values, words, self._plan)
+            interval = _observe(
+                observed,
+                self._tacho,
+                self._engine,
+                self.sampler.lost,
+                duty,
+                governor.command_permille,
+            )
+            elapsed_ms = TICK_MS
+            if interval > _LATE_US:
+                self.late += 1
+                elapsed_ms = interval // 1000  # a late tick is a longer one: delays are of time
+                self.inputs.held_up()
+            advance(observed, self._conditions_state, values, elapsed_ms)
+            turning = STARTING <= governor.mode <= LIMITING
+            self.turned = turning
+            conditions = protection.TURNING if turning else protection.AT_REST
+            if self.owned_by_link:
+                conditions |= protection.OWNED
+            fault = evaluate(values, self._rows, self._outcome, elapsed_ms << 4 | conditions)
+            if words[CAUSE]:
+                fault = self._killed()
+            if fault:
+                motor.off()
+                if not governor.fault:
+                    self._trip(fault)
+            elif not turning:
+                motor.off()
+            elif duty and values[q.SUPPLY_MV] > self._nominal_mv:
+                motor.drive(self.speed_loop.at_supply(values[q.SUPPLY_MV]))
+            phase = n & _PHASE_MASK
+            if phase == 0:
+                self._set_speed()
+            elif phase == 2:
+                self.inputs.read_slow()
+                if self.window_closed:
+                    self.window_closed = False
+                    self._restrain(LIMIT_VIBRATION, LIMIT_CURRENT)
+            elif phase == 3 and n % _TENTH == 3:
+                self._slowly()
+            self._feed()
+            words[DEAD_MAN] = _DEAD_MAN_TURNS if turning else -1
+        except BaseException as error:
+            self.motor.off()
+            self.governor.trip(protection.FIRMWARE_EXCEPTION)
+            self.exception = error
+            self._feed()  # with the motor off, a board that answers says more than a reset one
 
-        @micropython.native
-        def tick(
-            _timer,
-            self=self,
-            governor=self.governor,
-            motor_words=self.motor.words,
-            off=self.motor.off,
-            drive=self.motor.drive,
-            at_supply=self.speed_loop.at_supply,
-            values=self.values,
-            words=self.guard.words,
-            plan=self.inputs.plan,
-            observed=self.conditions.observed,
-            state=self.conditions.state,
-            tacho=self.inputs.tacho,
-            engine=self.sampler.counts,
-            sampler=self.sampler,
-            rows=self.protection.table,
-            outcome=self.protection.out,
-            count=sleep_rp2.tick,
-            sense=sense,
-            observe=_observe,
-            advance=advance,
-            evaluate=evaluate,
-            set_speed=self._set_speed,
-            read_slow=self.inputs.read_slow,
-            restrain=self._restrain,
-            slowly=self._slowly,
-            nominal_mv=self._nominal_mv,
-        ):
-            """An exception here stops the motor for good."""
-            try:
-                n = count(TICK_US)
-                duty = motor_words[DUTY]
-                sense(values, words, plan)
-                command = governor.command_permille
-                interval = observe(observed, tacho, engine, sampler.lost, duty, command)
-                elapsed_ms = TICK_MS
-                if interval > _LATE_US:
-                    self.late += 1
-                    elapsed_ms = interval // 1000  # a late tick is a longer one: delays are of time
-                    self.inputs.held_up()
-                advance(observed, state, values, elapsed_ms)
-                turning = STARTING <= governor.mode <= LIMITING
-                self.turned = turning
-                conditions = protection.TURNING if turning else protection.AT_REST
-                if self.owned_by_link:
-                    conditions |= protection.OWNED
-                fault = evaluate(values, rows, outcome, elapsed_ms << 4 | conditions)
-                if words[CAUSE]:
-                    fault = self._killed()
-                if fault:
-                    off()
-                    if not governor.fault:
-                        self._trip(fault)
-                elif not turning:
-                    off()
-                elif duty and values[q.SUPPLY_MV] > nominal_mv:
-                    drive(at_supply(values[q.SUPPLY_MV]))
-                phase = n & _PHASE_MASK
-                if phase == 0:
-                    set_speed()
-                elif phase == 2:
-                    read_slow()
-                    if self.window_closed:
-                        self.window_closed = False
-                        restrain(LIMIT_VIBRATION, LIMIT_CURRENT)
-                elif phase == 3 and n % _TENTH == 3:
-                    slowly()
-                if self.loop_came_round:
-                    self.loop_came_round = False
-                    self.feed()
-                words[DEAD_MAN] = _DEAD_MAN_TURNS if turning else -1
-            except BaseException as error:
-                off()
-                governor.trip(protection.FIRMWARE_EXCEPTION)
-                self.exception = error
-                # With the motor off, a board that answers says more than a reset one.
-                if self.loop_came_round:
-                    self.loop_came_round = False
-                    self.feed()
-
-        return tick
+    @micropython.native
+    def _feed(self):
+        if self.loop_came_round:
+            self.loop_came_round = False
+            if self.watchdog:
+                self.watchdog.feed()
 
     def _killed(self):
         """What the guard has found, as a fault."""
@@ -215,9 +192,8 @@ class Control:
         governor = self.governor
         values = self.values
         motor = self.motor
-        supplies = self.supplies
-        supplies.update(governor.command_permille, motor.words[DUTY])
-        governor.hold_supply(supplies.words[CEILING])
+        self.supplies.update(governor.command_permille, motor.duty_permille)
+        governor.hold_supply(self.supplies.ceiling_permille)
         command = governor.tick(_SPEED_MS)
         edges = self.inputs.read_speed()
         loop = self.speed_loop
@@ -261,7 +237,7 @@ class Control:
         # with it, one tick in many such commands is late.
         gc.collect()
         self.ran = True
-        self.feed = machine.WDT(timeout=_WATCHDOG_RUNNING_MS).feed
+        self.watchdog = machine.WDT(timeout=_WATCHDOG_RUNNING_MS)
         self.conditions.forget()
         self.protection.forget()
 
@@ -269,4 +245,4 @@ class Control:
         """A run is over, or was refused: now an erase of flash may take 400 ms at worst."""
         self.ran = False
         gc.collect()
-        self.feed = machine.WDT(timeout=_WATCHDOG_AT_REST_MS).feed
+        self.watchdog = machine.WDT(timeout=_WATCHDOG_AT_REST_MS)

@@ -804,7 +804,7 @@ def close_turns(shaft: ptr32, results: ptr32, scales: ptr32, once: ptr32) -> int
     return 1
 
 
-def scale(value):
+def _scale(value):
     """`value` as a factor below 4,096 and a right shift, for numbers up to 2^19."""
     shift = 0
     while value < 2047 and shift < 20:
@@ -940,12 +940,12 @@ class Features:
         # half a step of its corner frequency.
         gain = (1 + math.pi * high_pass_hz / rate_hz) ** 2 * work[_NOW] * 9 / 8 / 256
         scales = self._scales
-        scales[0], scales[1] = scale(count_ug / 16000)
-        scales[2], scales[3] = scale(um_s / 64 / gain)
+        scales[0], scales[1] = _scale(count_ug / 16000)
+        scales[2], scales[3] = _scale(um_s / 64 / gain)
         scales = self._turn_scales
         flat = math.sin(math.pi / _TABLE) / (math.pi / _TABLE)  # what the table's steps lose
-        scales[0], scales[1] = scale(count_ug / 64000 / flat)
-        scales[2], scales[3] = scale(um_s / (2 * math.pi) / flat)
+        scales[0], scales[1] = _scale(count_ug / 64000 / flat)
+        scales[2], scales[3] = _scale(um_s / (2 * math.pi) / flat)
 
     def _set_envelope(self, rate_hz, count_ug, full_scale_counts, low_hz, high_hz):
         if not rate_hz / 64 <= low_hz <= rate_hz / 5:
@@ -953,18 +953,18 @@ class Features:
         if not low_hz < high_hz <= 0.45 * rate_hz:
             raise ValueError("envelope_high_hz must be above the low one, to 0.45 rate_hz")
         work = self._work
-        high = bilinear(low_hz / rate_hz)
-        low = bilinear(high_hz / rate_hz)
+        high = _bilinear(low_hz / rate_hz)
+        low = _bilinear(high_hz / rate_hz)
         for at, pair in ((_HP_A1_Q11, high), (_LP_A1_Q11, low)):
             work[at] = -round(2048 * pair[0])
             work[at + 1] = -round(2048 * pair[1])
         # Right at both corners' middle, whatever the rounding of the coefficients.
         middle = 2 * math.pi * math.sqrt(low_hz * high_hz) / rate_hz
-        wanted = resonance(high, middle) * resonance(low, middle)
+        wanted = _resonance(high, middle) * _resonance(low, middle)
         wanted *= (1 - high[0] + high[1]) / 4 * (1 + low[0] + low[1]) / 4
         rounded = 1
         for at in (_HP_A1_Q11, _LP_A1_Q11):
-            rounded *= resonance((-work[at] / 2048, -work[at + 1] / 2048), middle)
+            rounded *= _resonance((-work[at] / 2048, -work[at + 1] / 2048), middle)
         work[_GAIN_Q11] = round(2048 * wanted / rounded)
         gain = work[_GAIN_Q11] / 2048 * rounded / wanted
         run_bits = 0
@@ -976,7 +976,7 @@ class Features:
         while full_scale_counts * 2 ** (finer + 1) > 32768:
             finer -= 1
         work[_RUN_SHIFT] = run_bits - finer
-        self._scales[4], self._scales[5] = scale(
+        self._scales[4], self._scales[5] = _scale(
             count_ug / 16000 / 2 ** (finer + 1) * math.pi / 2 / gain
         )
 
@@ -1072,14 +1072,14 @@ def _low_pass(corner):
     return math.sqrt(at_rest) - b0, a1, a2
 
 
-def bilinear(corner):
+def _bilinear(corner):
     """a1 and a2 of a Butterworth high- or low-pass of order 2 at `corner` (of the rate)."""
     k = math.tan(math.pi * corner)
     scale = 1 / (1 + math.sqrt(2) * k + k * k)
     return 2 * (k * k - 1) * scale, (1 - math.sqrt(2) * k + k * k) * scale
 
 
-def resonance(pair, w):
+def _resonance(pair, w):
     """Magnitude at `w` (radians a sample) of 1 / (1 + a1 / z + a2 / z^2)."""
     a1, a2 = pair
     real = 1 + a1 * math.cos(w) + a2 * math.cos(2 * w)

@@ -62,17 +62,6 @@ class Loop:
         if self.inputs.has_tacho:
             self._flags |= _FLAG_CLOSED_LOOP
         self._has_envelope = board.ENVELOPE_LOW_HZ is not None
-        self.housekeeping = self._make_housekeeping()
-        self._bands = None
-        self._block_us = _BLOCK_US
-        self._last_block_us = _LAST_BLOCK_US
-        if board.VIBRATION_WIDEBAND:
-            from . import wideband_loop
-
-            self._block_us = wideband_loop.BLOCK_US
-            self._last_block_us = wideband_loop.LAST_BLOCK_US
-            self._block = wideband_loop.make_block(self)
-            self._bands = self.features
         self._window_ms = board.VIBRATION_WINDOW_SAMPLES * 1000 // board.VIBRATION_RATE_HZ
         self._light = Light()
         self._button = Button()
@@ -105,15 +94,13 @@ class Loop:
         count_address = self.source.count_address
         block = sampler.block_samples
         features = self.features
-        block_us = self._block_us
-        last_block_us = self._last_block_us
         seen = count()
         while not self.leaving:
             control.loop_came_round = True
             first = drain()
             while first >= 0:
                 last = features.taken + block >= features.window_samples
-                while due_within(last_block_us if last else block_us):
+                while due_within(_LAST_BLOCK_US if last else _BLOCK_US):
                     wait_for_samples(counts, sampler.taken, block)
                     sleep(tick_address, count_address)
                 self._block(first)
@@ -121,7 +108,7 @@ class Loop:
             ticks = count()
             if ticks != seen:
                 seen = ticks
-                self.housekeeping(seen)
+                self._housekeeping(seen)
             wait_for_samples(counts, sampler.taken, block)
             sleep(tick_address, count_address)
         for _ in range(10):
@@ -139,10 +126,10 @@ class Loop:
         features = self.features
         self.inputs.shaft_angle(features.shaft, sampler.counts, sampler.taken - count)
         if features.add(sampler.samples, first, count):
-            self.close_window()
+            self._window()
 
     @micropython.native
-    def close_window(self):
+    def _window(self):
         features = self.features
         values = self.values
         values[q.VELOCITY_UM_S] = features.worst_velocity_um_s
@@ -152,8 +139,6 @@ class Loop:
         values[q.RMS_MG] = features.worst_rms_mg
         if self._has_envelope:
             values[q.ENVELOPE_MG] = features.worst_envelope_mg
-        if self._bands:
-            self._bands.window(values)
         if self.inputs.has_tacho:
             values[q.ONCE_PER_TURN_UM_S] = features.once_per_turn_um_s
         now_ms = time.ticks_ms()
@@ -176,70 +161,49 @@ class Loop:
             features.once_per_turn_um_s,
             features.axes,
         )
-        if self._bands:
-            self.telemetry.answer(wire.BANDS, 0, self._bands.told())
 
-    def _make_housekeeping(self):
-        """What comes after each tick: commands at once, the rest in turn. What it needs stands in
-        defaults, as in `control`.
-        """
-
-        @micropython.native
-        def housekeeping(
-            n,
-            self=self,
-            link=self.link,
-            control=self.control,
-            governor=self.governor,
-            history=self.history,
-            blackbox=self.blackbox,
-            protection=self.protection,
-            poll=self.commands.poll,
-            tell=self.tell,
-            panel=self._panel,
-            status=self._status,
-            now_and_then=self._now_and_then,
-            service=self.link.service,
-        ):
-            if link.received_bytes:
-                poll()
-            if link.closed or not link.open:
-                link.closed = False
-                if control.owned_by_link:
-                    self.conditions.link_closed()
-            phase = n & 3
-            if phase == 0:
-                tell()
-            elif phase == 1:
-                panel()
-            elif phase == 2:
-                # A stop is told, a trip queued as well, before anything takes an erase's time.
-                may_erase = (
-                    not control.turned
-                    and not governor.turning
-                    and self._settling == 0
-                    and governor.mode == self._mode_told
-                    and governor.fault == self._fault_told
-                )
-                if self._settling:
-                    self._settling -= 1
-                if may_erase and control.ran:
-                    control.rest()
-                history.service(blackbox, protection.first)
-                # Right after a tick: a page takes 0.4 ms, 3 at worst, and must be over before the
-                # next.
-                blackbox.service(True, may_erase)
-            elif n & 15 == 15:
-                status()
-            else:
-                now_and_then(n)
-            if phase != 2 and not control.turned and self._may_write():
-                # A waveform is written faster than its ring is overwritten: a page a tick.
-                blackbox.service(True, True)
-            if n & 1 or link.received_bytes:
-                service()
-
-        return housekeeping
+    @micropython.native
+    def _housekeeping(self, n):
+        """After each tick: commands at once, the rest in turn."""
+        link = self.link
+        if link.received_bytes:
+            self.commands.poll()
+        control = self.control
+        if link.closed or not link.open:
+            link.closed = False
+            if control.owned_by_link:
+                self.conditions.link_closed()
+        phase = n & 3
+        if phase == 0:
+            self.tell()
+        elif phase == 1:
+            self._panel()
+        elif phase == 2:
+            governor = self.governor
+            # A stop is told, a trip queued as well, before anything takes an erase's time.
+            may_erase = (
+                not control.turned
+                and not governor.turning
+                and self._settling == 0
+                and governor.mode == self._mode_told
+                and governor.fault == self._fault_told
+            )
+            if self._settling:
+                self._settling -= 1
+            if may_erase and control.ran:
+                control.rest()
+            self.history.service(self.blackbox, self.protection.first)
+            # Right after a tick: a page takes 0.4 ms, 3 at worst, and must be over before the next.
+            self.blackbox.service(True, may_erase)
+        elif n & 15 == 15:
+            self._status()
+        else:
+            self._now_and_then(n)
+        if phase != 2 and not control.turned and self._may_write():
+            # A waveform is written faster than its ring is overwritten: a page a tick.
+            self.blackbox.service(True, True)
+        if n & 1 or link.received_bytes:
+            link.service()
 
     def _may_write(self):
         return not self.governor.turning and self.blackbox.capturing

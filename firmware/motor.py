@@ -25,7 +25,7 @@ _GPIO_OUT_CLR = const(0xD0000018)
 _TIMERAWL = const(0x40054028)  # 4.6.5
 
 # What the kernels below share, one array a motor.
-DUTY = const(0)  # permille, at the pin
+_DUTY = const(0)  # permille, at the pin
 _CEILING = const(1)
 _SCALE = const(2)  # counts of the PWM for 1,024/1,000 of the way from no duty to all of it
 _BASE = const(3)  # counts of no duty
@@ -50,13 +50,13 @@ class _Motor:
 
     `drive` is called 50 times a second while the motor is driven. `fault_pin` is the GPIO of the
     driver's fault output, low when it complains, or None; `ready_after_ms` is how long the motor
-    stays off after the first `drive`. `words[DUTY]` is what it is driven with, in 1/1000; 0 is off.
+    stays off after the first `drive`.
     """
 
     ready_after_ms = 0
 
     def __init__(self, board):
-        state = self.words = array.array("i", [0] * _WORDS)
+        state = self._state = array.array("i", [0] * _WORDS)
         self._enable_pin = board.MOTOR_ENABLE_PIN
         if self._enable_pin is not None:
             Pin(self._enable_pin, Pin.OUT, value=0)
@@ -87,13 +87,13 @@ class _Motor:
         """Give the pins that never change their levels, before the PWM begins."""
 
     def _set_span(self, base, counts):
-        self.words[_BASE] = base
-        self.words[_SCALE] = counts * 1024 // 1000
+        self._state[_BASE] = base
+        self._state[_SCALE] = counts * 1024 // 1000
 
     @property
     def duty_permille(self):
         """What the motor is driven with; 0 is off."""
-        return self.words[DUTY]
+        return self._state[_DUTY]
 
     @micropython.viper
     def drive(self, duty_permille: int):
@@ -101,17 +101,17 @@ class _Motor:
 
         1,000 cycles, of which the call is 500 (emulated); `off` takes 830.
         """
-        state = ptr32(self.words)
+        state = ptr32(self._state)
         clear = ptr32(state[_CLEAR_ADDRESS])
         cc = ptr32(state[_CC_ADDRESS])
         if duty_permille <= 0:
             clear[0] = state[_ENABLE]
             cc[0] = 0
-            state[DUTY] = 0
+            state[_DUTY] = 0
             return
         if duty_permille > state[_CEILING]:
             duty_permille = state[_CEILING]
-        state[DUTY] = duty_permille
+        state[_DUTY] = duty_permille
         cc[0] = (duty_permille * state[_SCALE] >> 10) << state[_SHIFT]
         enable = ptr32(state[_SET_ADDRESS])
         enable[0] = state[_ENABLE]
@@ -119,12 +119,12 @@ class _Motor:
     @micropython.viper
     def off(self):
         """Enable low first, then the duty: the driver is dead within two instructions."""
-        state = ptr32(self.words)
+        state = ptr32(self._state)
         clear = ptr32(state[_CLEAR_ADDRESS])
         clear[0] = state[_ENABLE]
         cc = ptr32(state[_CC_ADDRESS])
         cc[0] = 0
-        state[DUTY] = 0
+        state[_DUTY] = 0
 
     def kill_writes(self):
         """The (address, value) words that stop the motor from an interrupt, in their order.
@@ -186,29 +186,29 @@ class TwoPwmWithoutEnable(TwoPwm):
     @micropython.viper
     def drive(self, duty_permille: int):
         """Drive forwards; anything above the ceiling is the ceiling, zero or less is off."""
-        state = ptr32(self.words)
+        state = ptr32(self._state)
         ctrl = ptr32(state[_CTRL_ADDRESS])
         cc = ptr32(state[_CC_ADDRESS])
         if duty_permille <= 0:
             ctrl[0] = _FUNCTION_PWM | _OUTPUT_LOW
             cc[0] = 0
-            state[DUTY] = 0
+            state[_DUTY] = 0
             return
         if duty_permille > state[_CEILING]:
             duty_permille = state[_CEILING]
-        state[DUTY] = duty_permille
+        state[_DUTY] = duty_permille
         cc[0] = (duty_permille * state[_SCALE] >> 10) << state[_SHIFT]
         ctrl[0] = _FUNCTION_PWM
 
     @micropython.viper
     def off(self):
         """Force the pin low first, then the duty."""
-        state = ptr32(self.words)
+        state = ptr32(self._state)
         ctrl = ptr32(state[_CTRL_ADDRESS])
         ctrl[0] = _FUNCTION_PWM | _OUTPUT_LOW
         cc = ptr32(state[_CC_ADDRESS])
         cc[0] = 0
-        state[DUTY] = 0
+        state[_DUTY] = 0
 
     def revive(self):
         """Nothing to undo: off is what a kill leaves behind, and `drive` ends it."""
@@ -224,7 +224,7 @@ class Esc(_Motor):
 
     def __init__(self, board):
         super().__init__(board)
-        state = self.words
+        state = self._state
         low, high = board.MOTOR_ESC_MIN_US, board.MOTOR_ESC_MAX_US
         period_us = 1000000 // board.MOTOR_PWM_FREQUENCY_HZ
         self._set_span(low * self._counts // period_us, (high - low) * self._counts // period_us)
@@ -236,20 +236,20 @@ class Esc(_Motor):
     @property
     def arming(self):
         """Whether the controller has power and does not listen yet."""
-        return self.words[_ARMED] == 1
+        return self._state[_ARMED] == 1
 
     @micropython.viper
     def drive(self, duty_permille: int):
         """Drive; anything above the ceiling is the ceiling, zero or less is off. 1,040 cycles, of
         which the call is 500 (emulated).
         """
-        state = ptr32(self.words)
+        state = ptr32(self._state)
         cc = ptr32(state[_CC_ADDRESS])
         if duty_permille <= 0:
             clear = ptr32(state[_CLEAR_ADDRESS])
             clear[0] = state[_ENABLE]
             cc[0] = state[_BASE] << state[_SHIFT]
-            state[DUTY] = 0
+            state[_DUTY] = 0
             state[_ARMED] = 0
             return
         timer = ptr32(state[_TIMER_ADDRESS])
@@ -265,21 +265,21 @@ class Esc(_Motor):
             return
         if duty_permille > state[_CEILING]:
             duty_permille = state[_CEILING]
-        highest = state[DUTY] + state[_RISE]
+        highest = state[_DUTY] + state[_RISE]
         if duty_permille > highest:
             duty_permille = highest
-        state[DUTY] = duty_permille
+        state[_DUTY] = duty_permille
         cc[0] = (state[_BASE] + (duty_permille * state[_SCALE] >> 10)) << state[_SHIFT]
 
     @micropython.viper
     def off(self):
         """Enable low first, then the shortest pulse."""
-        state = ptr32(self.words)
+        state = ptr32(self._state)
         clear = ptr32(state[_CLEAR_ADDRESS])
         clear[0] = state[_ENABLE]
         cc = ptr32(state[_CC_ADDRESS])
         cc[0] = state[_BASE] << state[_SHIFT]
-        state[DUTY] = 0
+        state[_DUTY] = 0
         state[_ARMED] = 0
 
 

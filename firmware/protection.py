@@ -48,18 +48,15 @@ CONTROL_OVERRUN = const(25)
 FIRMWARE_HUNG = const(26)
 FIRMWARE_EXCEPTION = const(27)
 SETTINGS_CORRUPT = const(28)
-BEARING_LINE = const(29)
 
 LIMIT_VIBRATION = const(6)
 LIMIT_ACCELERATION_PEAK = const(7)
 LIMIT_CREST_FACTOR = const(8)
 LIMIT_ENVELOPE = const(9)
-LIMIT_BAND_VIBRATION = const(10)
-LIMIT_BEARING_LINE = const(11)
-LIMIT_CURRENT = const(12)
-LIMIT_BEARING = const(13)
-LIMIT_DRIVER = const(14)
-LIMIT_SUPPLY = const(15)
+LIMIT_CURRENT = const(10)
+LIMIT_BEARING = const(11)
+LIMIT_DRIVER = const(12)
+LIMIT_SUPPLY = const(13)
 
 # When a row is in force. The first three are what `check` is told.
 TURNING = const(2)  # the motor may be driven
@@ -136,7 +133,7 @@ _SHIFTED = const(4)
 _BROKEN_FROM = const(5)
 _WINDOWS = const(6)
 _EXCESS = const(7)
-_OUT_WORDS = const(23)
+_OUT_WORDS = const(21)
 
 # What `levels` gives: those in force, the delay, those of the board file.
 _TOLD_DELAY = const(3)
@@ -497,26 +494,6 @@ class Protection:
                 board.ENVELOPE_TRIP_MG,
                 None,
                 LIMIT_ENVELOPE,
-                board.VIBRATION_RANGE_MG,
-            ),
-            (
-                BEARING_LINE,
-                q.BEARING_LINE_MG,
-                board.LINE_ALARM_MG,
-                board.LINE_LIMIT_MG,
-                board.LINE_TRIP_MG,
-                None,
-                LIMIT_BEARING_LINE,
-                board.VIBRATION_RANGE_MG,
-            ),
-            (
-                ENVELOPE,  # what rings at high frequency, in any of the bands
-                q.BAND_MG,
-                board.BAND_ALARM_MG,
-                board.BAND_LIMIT_MG,
-                board.BAND_TRIP_MG,
-                None,
-                LIMIT_BAND_VIBRATION,
                 board.VIBRATION_RANGE_MG,
             ),
             (

@@ -44,10 +44,8 @@ SEIZING = const(27)  # 1/1000 of what counts as a seizure
 TACHO_SILENT_MS = const(28)  # like STANDING_MS, while the current is that of a motor that turns
 LATE_TICKS = const(29)  # control intervals above 6 ms in the last second
 SUPPLIES_HEALTHY = const(30)
-BAND_MG = const(31)  # RMS, worst of the bands
-BEARING_LINE_MG = const(32)
 
-COUNT = const(33)
+COUNT = const(31)
 
 
 def make_values():

@@ -67,7 +67,6 @@ class Requests:
             wire.SET_TIME: self._set_time,
             wire.NEW_BEARING: self._new_bearing,
             wire.HOLD_PROBATION: self._hold_probation,
-            wire.BAND: self._band,
         }
 
     def admit(self, kind):
@@ -248,14 +247,6 @@ class Requests:
             return commands.OUT_OF_RANGE
         self._app.blackbox.set_wall_time(unix_ms)
         self._app.loop.wall_time_known = True
-        return commands.DONE
-
-    def _band(self, low_hz, high_hz, axis):
-        features = self._app.features
-        if not hasattr(features, "envelope_band") or not features.envelope_band.exists:
-            return commands.NOTHING_THERE
-        if not features.envelope_band.choose(low_hz, high_hz, axis):
-            return commands.OUT_OF_RANGE
         return commands.DONE
 
     # -- settings and levels -------------------------------------------------------------

@@ -29,7 +29,7 @@ _TOP = const(0)
 _ALL = const(1)
 _TOTAL_MW = const(2)
 _AVAILABLE_MW = const(3)
-CEILING = const(4)
+_CEILING = const(4)
 _END = const(5)
 _FIRST = const(6)
 # Then for each supply:
@@ -100,7 +100,7 @@ def weigh(values: ptr32, state: ptr32, command_permille: int, duty_permille: int
             if ceiling > UNLIMITED:
                 ceiling = UNLIMITED
     values[_POWER_MW] = power
-    state[CEILING] = ceiling
+    state[_CEILING] = ceiling
 
 
 class Supplies:
@@ -114,29 +114,29 @@ class Supplies:
         state = array.array("i", [0] * _FIRST)
         state[_TOP] = 0x40000000
         state[_ALL] = 0x7FFFFFFF
-        state[CEILING] = UNLIMITED
+        state[_CEILING] = UNLIMITED
         for supply, levels in zip(board.SUPPLIES, board.SUPPLY_LEVELS):
             _, limit, trip, _, hysteresis, _ = levels
             state.extend(array.array("i", [trip, hysteresis, max(limit - trip, 1), supply[5], 0]))
             state[_TOTAL_MW] += supply[5]
         state[_TOTAL_MW] = max(state[_TOTAL_MW], 100)
         state[_END] = len(state)
-        self.words = state
+        self._state = state
         if len(state) > _FIRST:
             values[q.SUPPLIES_HEALTHY] = 0
 
     @micropython.native
     def update(self, command_permille, duty_permille):
         """Call 50 times a second, with the speed commanded and the duty on the pin in 1/1000."""
-        if self.words[_END] > _FIRST:
-            weigh(self.values, self.words, command_permille, duty_permille)
+        if self._state[_END] > _FIRST:
+            weigh(self.values, self._state, command_permille, duty_permille)
 
     @property
     def available_mw(self):
         """What the healthy supplies give together."""
-        return self.words[_AVAILABLE_MW]
+        return self._state[_AVAILABLE_MW]
 
     @property
     def ceiling_permille(self):
         """The speed that this allows, in 1/1000 of rated speed; UNLIMITED where it is no matter."""
-        return self.words[CEILING]
+        return self._state[_CEILING]

@@ -20,9 +20,9 @@ class Telemetry:
 
     def __init__(self, link):
         self._link = link
-        self.buffer = bytearray(wire.MAX_DATA_BYTES)
+        self.buffer = self._frame = bytearray(wire.MAX_DATA_BYTES)
         self._coded = bytearray(wire.MAX_DATA_BYTES + wire.MAX_DATA_BYTES // 254 + 2)
-        self.sequence = 0
+        self._sequence = 0
         self.dropped_frames = 0
         self.lost_samples = 0
 
@@ -30,13 +30,13 @@ class Telemetry:
     def _finish(self, kind, tail_bytes=0):
         if not self._link.open:
             return
-        frame = self.buffer
-        struct.pack_into("<BBH", frame, 0, kind, 0, self.sequence)
+        frame = self._frame
+        struct.pack_into("<BBH", frame, 0, kind, 0, self._sequence)
         clock_rp2.stamp(frame, _STAMP)
         struct.pack_into(
             "<HH", frame, _DROPPED, self.dropped_frames & 0xFFFF, self.lost_samples & 0xFFFF
         )
-        self.sequence = (self.sequence + 1) & 0xFFFF
+        self._sequence = (self._sequence + 1) & 0xFFFF
         length = framing.append_crc(
             frame, wire.DATA_HEAD_BYTES + wire.FORMATS[kind][1] + tail_bytes, framing.CRC_TABLE
         )
@@ -53,7 +53,7 @@ class Telemetry:
         self, governor, step, flags, cap, ceiling, duty, overruns, bad, stray, alarms, quantities
     ):
         """How it stands; `quantities` are those of `wire.QUANTITIES`, an array of int32."""
-        frame = self.buffer
+        frame = self._frame
         struct.pack_into(
             wire.STATE_FORMAT,
             frame,
@@ -78,7 +78,7 @@ class Telemetry:
     @micropython.native
     def features(self, window_samples, window_ms, once_mg, once_um_s, axes):
         """A window has closed; `axes` are its features as `wire.AXIS_FEATURES` has them."""
-        frame = self.buffer
+        frame = self._frame
         at = wire.DATA_HEAD_BYTES
         struct.pack_into(
             wire.FEATURES_HEAD_FORMAT, frame, at, window_samples, window_ms, once_mg, once_um_s
@@ -90,7 +90,7 @@ class Telemetry:
     def event(self, code, detail, value):
         """Something has happened."""
         struct.pack_into(
-            wire.FORMATS[wire.EVENT][0], self.buffer, wire.DATA_HEAD_BYTES, code, detail, value
+            wire.FORMATS[wire.EVENT][0], self._frame, wire.DATA_HEAD_BYTES, code, detail, value
         )
         self._finish(wire.EVENT)
 
@@ -99,7 +99,7 @@ class Telemetry:
         """The answer to a command."""
         struct.pack_into(
             wire.FORMATS[wire.REPLY][0],
-            self.buffer,
+            self._frame,
             wire.DATA_HEAD_BYTES,
             command,
             reason,
@@ -111,9 +111,9 @@ class Telemetry:
     def waveform(self, number, samples, first, count, scale_ug):
         """One block of raw x, y, z counts: `count` triples from `samples[3 * first:]`."""
         at = wire.DATA_HEAD_BYTES
-        struct.pack_into(wire.FORMATS[wire.WAVEFORM][0], self.buffer, at, number, count, scale_ug)
+        struct.pack_into(wire.FORMATS[wire.WAVEFORM][0], self._frame, at, number, count, scale_ug)
         at += wire.FORMATS[wire.WAVEFORM][1]
-        framing.copy(samples, 6 * first, self.buffer, at, 6 * count)
+        framing.copy(samples, 6 * first, self._frame, at, 6 * count)
         self._finish(wire.WAVEFORM, 6 * count)
 
     def tail_at(self, kind):
@@ -122,5 +122,5 @@ class Telemetry:
 
     def answer(self, kind, tail_bytes, fields):
         """A frame of `fields`, a list or tuple, with a tail that has been put at `tail` before."""
-        struct.pack_into(wire.FORMATS[kind][0], self.buffer, wire.DATA_HEAD_BYTES, *fields)
+        struct.pack_into(wire.FORMATS[kind][0], self._frame, wire.DATA_HEAD_BYTES, *fields)
         self._finish(kind, tail_bytes)

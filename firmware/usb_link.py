@@ -63,19 +63,17 @@ class UsbLink:
 
     `open` is True while a host holds the port open (DTR). `closed` becomes True when one lets go of
     it, and stays so until the caller takes it back: the next host may be there before the caller
-    looks. `dropped_bytes` counts what `write` had no room for. `fill` takes what goes out next:
-    it is `filled` so far, and has `room` for so many bytes.
+    looks. `dropped_bytes` counts what `write` had no room for.
     """
 
     def __init__(self, fill, send, rx_bytes, name="Wrench link"):
         transfers = len(fill) // _PACKET
-        self.fill = fill
+        self._fill = fill
         self._send = send
-        self.room = transfers * _PACKET - 1
-        self._enough = max(_ENOUGH_BYTES, len(fill) // 2)
-        self._fill_views = self._views(self.fill, transfers)
+        self._room = transfers * _PACKET - 1
+        self._fill_views = self._views(self._fill, transfers)
         self._send_views = self._views(self._send, transfers)
-        self.filled = 0
+        self._filled = 0
         self._sending = False
         self._waited = 0
         self._packet = bytearray(_PACKET)
@@ -123,12 +121,12 @@ class UsbLink:
         """Queue the first `length` bytes of `data` whole, or not at all; returns True where they
         were queued.
         """
-        end = self.filled + length
-        if not self.open or end > self.room:
+        end = self._filled + length
+        if not self.open or end > self._room:
             self.dropped_bytes += length
             return False
-        copy(data, 0, self.fill, self.filled, length)
-        self.filled = end
+        copy(data, 0, self._fill, self._filled, length)
+        self._filled = end
         return True
 
     @micropython.native
@@ -142,16 +140,16 @@ class UsbLink:
             return
         self._waited += 1
         if (
-            self.filled
+            self._filled
             and not self._sending
-            and (self.filled >= self._enough or self._waited >= _LONGEST_WAIT_CALLS)
+            and (self._filled >= _ENOUGH_BYTES or self._waited >= _LONGEST_WAIT_CALLS)
         ):
             self._waited = 0
-            transfer = self.filled // _PACKET
-            _clear(self.fill, self.filled, _PACKET * (transfer + 1) - 1)
-            self.fill, self._send = self._send, self.fill
+            transfer = self._filled // _PACKET
+            _clear(self._fill, self._filled, _PACKET * (transfer + 1) - 1)
+            self._fill, self._send = self._send, self._fill
             self._fill_views, self._send_views = self._send_views, self._fill_views
-            self.filled = 0
+            self._filled = 0
             self._sending = True
             if not self._device.submit_xfer(self._in, self._send_views[transfer]):
                 self._sending = False
@@ -168,7 +166,7 @@ class UsbLink:
     def _on_reset(self):
         self.closed = True
         self.configured = self.open = self._sending = self._receiving = False
-        self.filled = self._packet_bytes = self.received_bytes = 0
+        self._filled = self._packet_bytes = self.received_bytes = 0
 
     def _on_control(self, stage, request):
         if request[4] != self._control:

@@ -69,8 +69,6 @@ QUANTITIES = (
     ("tacho_silent_ms", "ms driven without a turn at the current of a motor that turns"),
     ("late_ticks", "control intervals above 6 ms in the last second"),
     ("supplies_healthy", "of those that feed the motor"),
-    ("band_mg", "mg RMS, the worst of the board file's bands"),
-    ("bearing_line_mg", "mg, the bearing's strongest line that stands out of the envelope's noise"),
 )
 
 GREETING = 1
@@ -83,7 +81,6 @@ LOG = 7
 CAPTURE = 8
 SETTING = 9
 LEVEL = 10
-BANDS = 11
 HELLO = 64
 HEARTBEAT = 65
 RUN = 66
@@ -102,7 +99,6 @@ SET_LEVEL = 78
 SET_TIME = 79
 NEW_BEARING = 80
 HOLD_PROBATION = 81
-BAND = 82
 
 STATUS_STATE = (
     ("mode", "B", "MODES"),
@@ -222,29 +218,6 @@ MESSAGES = {
             ("board_trip", "i", "as the board file has it"),
         ),
     ),
-    BANDS: (
-        "bands",
-        (
-            ("low_hz", "H", "Hz, of the envelope's band"),
-            ("high_hz", "H", "Hz"),
-            ("axis", "B", "0 is x"),
-            ("by_host", "B", "0 or 1: the board file's band, or one that the host has chosen"),
-            ("records", "H", "of 32 turns, each of which gives four lines"),
-            ("envelope_mg", "i", "mg, RMS about the mean, of the last window in this band"),
-            ("bpfo_ug", "i", "ug, amplitude in the envelope's spectrum"),
-            ("bpfi_ug", "i", "ug"),
-            ("bsf_ug", "i", "ug, at twice the ball's spin"),
-            ("ftf_ug", "i", "ug"),
-            ("bpfo_snr_cdb", "i", "0.01 dB over the noise around"),
-            ("bpfi_snr_cdb", "i", "0.01 dB"),
-            ("bsf_snr_cdb", "i", "0.01 dB"),
-            ("ftf_snr_cdb", "i", "0.01 dB"),
-            ("band_1_ug", "i", "ug RMS, in the board file's first band"),
-            ("band_2_ug", "i", "ug RMS"),
-            ("band_3_ug", "i", "ug RMS"),
-            ("band_4_ug", "i", "ug RMS"),
-        ),
-    ),
     HELLO: ("hello", ()),
     HEARTBEAT: ("heartbeat", ()),
     RUN: ("run", (("speed_permille", "H", "1/1000 of rated speed"),)),
@@ -266,14 +239,6 @@ MESSAGES = {
     SET_TIME: ("set_time", (("unix_ms", "Q", "ms since 1970, UTC"),)),
     NEW_BEARING: ("new_bearing", ()),
     HOLD_PROBATION: ("hold_probation", (("step", "B", "0 is the first"),)),
-    BAND: (
-        "band",
-        (
-            ("low_hz", "H", "Hz; 0 with high_hz 0 is the board file's band alone"),
-            ("high_hz", "H", "Hz"),
-            ("axis", "B", "0 is x"),
-        ),
-    ),
 }
 
 IMAGES = ("stock", "wrench", "wrench-frozen")
@@ -300,8 +265,6 @@ LIMITS = (
     "acceleration peak",
     "crest factor",
     "envelope",
-    "band vibration",
-    "bearing line",
     "current",
     "bearing temperature",
     "driver temperature",
@@ -338,7 +301,6 @@ FAULTS = (
     "firmware hung",
     "firmware exception",
     "settings corrupt",
-    "bearing line",
 )
 LEVELS = ("alarm", "limit", "trip")
 FLAGS = (

@@ -25,7 +25,7 @@ def firmware(module: str, line: str, instead: str) -> bytes:
 @pytest.mark.needs("emulator", "flash content", "button", "motor pins")
 def test_all_that_wraps_does_so_while_the_motor_runs(make_rig) -> None:
     # Frames are numbered from 0 at each boot: after 40 minutes they begin anew.
-    content = firmware("telemetry.py", "self.sequence = 0\n", "self.sequence = 65_463\n")
+    content = firmware("telemetry.py", "self._sequence = 0\n", "self._sequence = 65_463\n")
     at_us = WRAPS_US["ticks_ms"]
     rig = make_rig(content=content, clock=ChipClock(begins_us=at_us - 5_000_000))
     rig.run(500, until_steady=False)

@@ -11,7 +11,7 @@ BOARDS = [path.stem for path in known_boards() if path.parent == BOARD.path.pare
 @pytest.mark.parametrize(
     ("name", "image"),
     [
-        *((name, load_board(name).needed_image or "stock") for name in BOARDS),
+        *((name, "stock") for name in BOARDS),
         (BOARD.name, "wrench"),
         (BOARD.name, "wrench-frozen"),
     ],

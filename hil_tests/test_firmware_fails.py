@@ -4,7 +4,6 @@ it has kept is damaged.
 
 from functools import cache
 from importlib import resources
-from textwrap import indent
 
 import pytest
 
@@ -30,13 +29,13 @@ PLACES = {
     "in the loop": ("loop.py", "            control.loop_came_round = True\n", "control.broken"),
     "in the control tick": (
         "control.py",
-        "                n = count(TICK_US)\n",
+        "            n = sleep_rp2.tick(TICK_US)\n",
         "self.broken",
     ),
 }
 MISHAPS = {
     "hangs": "while True: pass",
-    "hangs with interrupts off": "machine.disable_irq()\nwhile True: pass",
+    "hangs with interrupts off": "machine.disable_irq()\n                while True: pass",
     "raises": "raise RuntimeError('a fault put there by the test')",
     "is late": "self.broken = False; time.sleep_ms(30)",
     "is much too late": "self.broken = False; time.sleep_ms(150)",
@@ -61,8 +60,7 @@ def broken(place: str, mishap: str) -> bytes:
     texts = {path: behind(source(path), *lines) for path, lines in SWITCH.items()}
     path, line, condition = PLACES[place]
     text = texts.get(path, source(path))
-    margin = line[: -len(line.lstrip())]
-    more = f"{margin}if {condition}:\n{indent(MISHAPS[mishap], margin + '    ')}\n"
+    more = f"            if {condition}:\n                {MISHAPS[mishap]}\n"
     texts[path] = "import machine, time\n" + behind(text, line, more)
     return content_with(texts)
 

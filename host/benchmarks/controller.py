@@ -20,8 +20,8 @@ _STEPS_BETWEEN_PHASES = 19
 _STEADY_S = 7.0
 RATED_RPM = BOARD.motor.rated_speed_rpm
 _LOOP_LINE = "            control.loop_came_round = True\n"
-_TICKS_LINE = "                self.housekeeping(seen)\n"
-_ELAPSED_LINE = "                elapsed_ms = TICK_MS\n"
+_TICKS_LINE = "                self._housekeeping(seen)\n"
+_ELAPSED_LINE = "            elapsed_ms = TICK_MS\n"
 # Of each module: the line behind which they can be replaced, and their numbers of arguments.
 _KERNELS = {
     "features.py": (
@@ -142,10 +142,10 @@ def allocation(seconds: float = 60.0) -> Iterator[Figure]:
 def intervals(seconds: float = 60.0) -> Iterator[Figure]:
     """Of the control tick, as the chip's timer sees it; the host streams the waveform meanwhile."""
     counting = (
-        _ELAPSED_LINE + "                if 4750 <= interval <= 5250:\n"
-        "                    self.within += 1\n"
-        "                else:\n"
-        "                    self.beyond += 1\n"
+        _ELAPSED_LINE + "            if 4750 <= interval <= 5250:\n"
+        "                self.within += 1\n"
+        "            else:\n"
+        "                self.beyond += 1\n"
     )
     begun = "        self.late = 0\n"
     edits = (

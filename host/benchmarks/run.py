@@ -27,7 +27,6 @@ import controller
 import monitor_load
 import psutil
 import sharing
-import wideband_board
 import yardstick
 from baseline import Verdict
 from figure import Figure
@@ -242,8 +241,6 @@ def parts(minutes: float) -> dict[str, Callable[[], Iterator[Figure]]]:
         "host": lambda: host_tools(content()),
         "determinism": lambda: determinism(content()),
         "losses": lambda: losses(content(), minutes),
-        "wideband": wideband_board.busy,
-        "wideband-losses": lambda: wideband_board.losses(minutes),
         "sharing": sharing.figures,
         "image": image,
     }

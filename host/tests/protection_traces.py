@@ -43,8 +43,6 @@ HEALTHY = {
     "TACHO_SILENT_MS": 0,
     "LATE_TICKS": 0,
     "SUPPLIES_HEALTHY": 3,
-    "BAND_MG": 50,
-    "BEARING_LINE_MG": 0,
 }
 
 

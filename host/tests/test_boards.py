@@ -192,7 +192,7 @@ def test_the_file_gives_the_name(problems: Problems):
             "stepper",
             'use "pwm_direction_enable", "pwm_enable", "two_pwm", "esc"',
         ),
-        ("vibration.driver", "lis3dh", 'use "adxl345", "iis3dwb", "mpu6050", "mpu9250", "analog"'),
+        ("vibration.driver", "lis3dh", 'use "adxl345", "mpu6050", "mpu9250", "analog"'),
         ("vibration.bus", "uart", 'use "spi", "i2c"'),
         ("supplies.main.kind", "ina260", 'use "divider", "ina226", "ina219"'),
         ("temperatures.bearing.kind", "pt100", 'use "ntc"'),

@@ -42,8 +42,7 @@ FLOOR, LOWEST = 350, 100  # vibration, and the others, hold the speed no lower
 GIVE_BACK = 4  # of vibration, in one window
 
 LIMIT = {name: number for number, name in enumerate(wire.LIMITS)}
-SHAKEN_BY = ("vibration", "acceleration peak", "crest factor", "envelope")
-SHAKING = [LIMIT[n] for n in (*SHAKEN_BY, "band vibration", "bearing line")]
+SHAKING = [LIMIT[n] for n in ("vibration", "acceleration peak", "crest factor", "envelope")]
 HOT = [LIMIT["bearing temperature"], LIMIT["driver temperature"]]
 ELECTRIC = [LIMIT["current"], LIMIT["supply"]]
 PROTECTING = [*SHAKING, *HOT, *ELECTRIC]
@@ -90,10 +89,10 @@ def test_the_numbers_are_those_of_the_wire() -> None:
     modes = [name.upper().replace("-", "_") for name in wire.MODES]
     assert [getattr(governor, name) for name in modes] == list(range(8))
     limits = ["NONE", "OPERATOR", "DERATE", "PROBATION", "RAMP", "CRITICAL", "VIBRATION", "PEAK"]
-    limits += ["CREST", "ENVELOPE", "BAND_VIBRATION", "BEARING_LINE", "CURRENT"]
-    limits += ["BEARING_TEMPERATURE", "DRIVER_TEMPERATURE", "SUPPLY"]
-    assert [getattr(governor, f"LIMIT_{name}") for name in limits] == list(range(16))
-    assert len(wire.LIMITS) == 16
+    limits += ["CREST", "ENVELOPE", "CURRENT", "BEARING_TEMPERATURE", "DRIVER_TEMPERATURE"]
+    limits += ["SUPPLY"]
+    assert [getattr(governor, f"LIMIT_{name}") for name in limits] == list(range(14))
+    assert len(wire.LIMITS) == 14
     assert wire.LIMITS[6:] == tuple(wire.LIMITS[n] for n in sorted(PROTECTING))
 
 

@@ -44,8 +44,8 @@ DEFECTS = {
     "the link's timeout does not count": (
         "link lost",
         "control.py",
-        "                    conditions |= protection.OWNED\n",
-        "                    pass\n",
+        "                conditions |= protection.OWNED\n",
+        "                pass\n",
         (RUN, act("host_hangs", 0.1, seconds=0.6)),
     ),
     "the cap is 10 % off": (

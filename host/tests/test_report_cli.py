@@ -116,8 +116,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_behind(
     here: Path, arguments: list[str], says: str
 ) -> None:
     if arguments[0] == "damaged.mcap":
-        data = worn_drill.record(here / "worn.mcap", waveform=False).read_bytes()
-        Path("damaged.mcap").write_bytes(data[:8_000])
+        data = bytearray(worn_drill.record(here / "worn.mcap", waveform=False).read_bytes())
+        data[1000::500] = bytes(len(data[1000::500]))
+        Path("damaged.mcap").write_bytes(data)
         Path("worn.mcap").unlink()
     saved("good.npz", sine(50.0, 2.0))
     np.savez("rateless.npz", DE=sine(50.0, 2.0))

@@ -360,10 +360,6 @@ ANSWERS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
         (9, 60_000, wire.ABSENT, 90_000, 300, 65_000, wire.BROKEN, -90_000),
         ["bearing too hot", 60_000, None, 90_000, 300, 65_000, None, -90_000],
     ),
-    "bands": (
-        (2500, 5500, 1, 0, 65_535, *range(-6, 7)),
-        [2500, 5500, 1, 0, 65_535, *range(-6, 7)],
-    ),
 }
 
 

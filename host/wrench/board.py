@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from wrench.waveform import Waveform
 
 _TURNING = "motor is turning: stop first"
-_BANDS_TOLD_US = 2_000_000
-_BAND_TOLD_US = 20_000_000  # a record of another band may have to end first
 _WALL_TIME_KNOWN = 1 << wire.FLAGS.index("wall time known")
 
 
@@ -225,31 +223,6 @@ class Board:
         if isinstance(value, str):
             value = levels.protection(self.link, known, self.status()).unit.read(value)
         self.link.set_level(known, level, value)
-
-    def bands(self, *, by_host: bool = False) -> Frame:
-        """The next `bands` frame of a board with a wideband sensor; with `by_host`, the first
-        of the band that a host has chosen. Raises LinkError where none comes.
-        """
-        begin_us: int | None = None
-        for frame in self.frames():
-            if begin_us is None:
-                begin_us = frame.time_us
-            if frame.name == "bands" and frame["by_host"] >= by_host:
-                return frame
-            if frame.time_us - begin_us > (_BAND_TOLD_US if by_host else _BANDS_TOLD_US):
-                break
-        raise LinkError(
-            "the board tells of no band; its board file has no wideband sensor, or no envelope"
-            if not by_host
-            else "the board has told nothing of that band yet; `wrench band` shows it later"
-        )
-
-    def choose_band(self, low_hz: int, high_hz: int, axis: str = "y") -> None:
-        """Have the envelope looked at in this band of x, y or z as well; 0, 0 ends it.
-
-        Raises RefusedError where the board cannot.
-        """
-        self.link.command("band", low_hz, high_hz, "xyz".index(axis))
 
     def settings(self) -> list[Setting]:
         """What the board keeps over a power cut."""

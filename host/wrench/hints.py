@@ -141,11 +141,6 @@ FAULT_HINTS: dict[str, Hint] = {
         "The settings in flash cannot be read; the board file's values are in force.",
         "Reset to factory settings and set limits and levels again.",
     ),
-    "bearing line": Hint(
-        "A line at one of the bearing's own frequencies has grown too strong: one of its parts is "
-        "damaged.",
-        "Replace the bearing; the line's name tells which part of it.",
-    ),
 }
 
 LIMIT_HINTS: dict[str, Hint] = {
@@ -182,14 +177,6 @@ LIMIT_HINTS: dict[str, Hint] = {
     "envelope": Hint(
         "The bearing rings at high frequency, and the machine runs slower for it.",
         "Grease it at the next stop; watch whether it grows.",
-    ),
-    "band vibration": Hint(
-        "The machine is loud in one of its bands, and runs slower for it.",
-        "Look with `wrench monitor` which band it is.",
-    ),
-    "bearing line": Hint(
-        "A part of the bearing is damaged, and the machine runs slower for it.",
-        "Have a bearing at hand; the line's name tells which part it is.",
     ),
     "current": Hint(
         "The motor works harder than its limit, and runs slower for it.",

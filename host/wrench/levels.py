@@ -20,7 +20,6 @@ WATCHED: dict[str, str] = {
     "acceleration peak": "peak_mg",
     "crest factor": "crest_centi",
     "envelope": "envelope_mg",
-    "bearing line": "bearing_line_mg",
     "over-current": "current_ma",
     "short circuit": "current_ma",
     "stall": "standing_ms",

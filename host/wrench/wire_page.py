@@ -32,9 +32,6 @@ MEANINGS = {
     "`read_capture`. Its bytes follow.",
     "setting": "One setting: the answer to `get_setting`.",
     "levels": "The levels of one protection: the answer to `get_levels`.",
-    "bands": "What a wideband sensor tells beside `features`: the envelope's band, the bearing's "
-    "lines in it, RMS in bands. One with each window; the lines change when a record of 32 turns "
-    "has ended.",
     "hello": "Ask for the greeting.",
     "heartbeat": "The operator of a run is still there. Only this and `run` keep one alive.",
     "run": "Start, or change the speed of a run; 1 to 1,000. The run belongs to this link from "
@@ -57,8 +54,6 @@ MEANINGS = {
     "set_time": "Tell the wall time, for the black box. See `set_level`.",
     "new_bearing": "A bearing has been installed: probation begins anew. The motor must be off.",
     "hold_probation": "Hold probation at a step, or let it go on; never ahead of what is earned.",
-    "band": "Take records of the envelope in this band as well, in turn with the board file's, "
-    "which alone is what protections watch. Until the next reset; wideband sensors only.",
 }
 
 _RANGES = {

@@ -16,7 +16,6 @@ from wrench.bench.plant import (
     Adxl345Signal,
     AnalogSignal,
     BearingGeometry,
-    Iis3dwbSignal,
     MachineParameters,
     MpuSignal,
     Plant,
@@ -106,8 +105,6 @@ def signal_of(board: Board, seed: int) -> SensorSignal:
     v = board.vibration
     if v.driver == "adxl345":
         return Adxl345Signal(seed, rate_hz=v.rate_hz, range_g=v.range_g)
-    if v.driver == "iis3dwb":
-        return Iis3dwbSignal(seed, range_g=v.range_g)
     if v.driver == "analog":
         return AnalogSignal(
             seed,
@@ -175,12 +172,12 @@ def bare_flash(image: images.Image) -> bytes:
 
 def flashed(board: Board, kind: str = "stock", changed: Mapping[str, bytes] | None = None) -> bytes:
     """The flash chip of a board with this wrench's firmware installed, kept in the cache; `changed`
-    holds other texts for some of its modules. A board that needs a certain image gets that one.
+    holds other texts for some of its modules.
 
     Installs it on an emulated board where the cache has none; takes a few seconds. Raises
     ImageError, BenchError, FlashError.
     """
-    image = images.find_named(board.needed_image or kind)
+    image = images.find_named(kind)
     folder = "changed" if changed else "flashed"
     made = recipe(board, changed)
     return _kept(folder, board.name, image, made, lambda: deployment(board, changed))

@@ -77,8 +77,6 @@ class WiredMachine:
             "int1": v.int1_pin,
             "period_ns": period_ns,
         }
-        if v.driver == "iis3dwb":
-            device["range_g"] = v.range_g
         if v.bus == "spi":
             device |= {"spi": v.bus_number, "cs": v.cs_pin}
         else:

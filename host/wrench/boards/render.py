@@ -146,10 +146,6 @@ def _vibration(board: Board) -> Iterator[Constant]:
     yield Constant("VIBRATION_ZERO_CODE", zero)
     yield Constant("VELOCITY_BAND_LOW_HZ", sensor.band_low_hz)
     yield Constant("VELOCITY_BAND_HIGH_HZ", sensor.band_high_hz)
-    wide = sensor if sensor.driver == "iis3dwb" else None
-    yield Constant("VIBRATION_WIDEBAND", 1 if wide else 0)
-    yield Constant("VIBRATION_BANDS_HZ", wide and wide.bands_hz, "whose RMS is measured, in turn")
-    yield Constant("ENVELOPE_AXIS", wide and wide.envelope_axis_number, "None: the first")
     yield Constant("ENVELOPE_LOW_HZ", sensor.envelope_low_hz)
     yield Constant("ENVELOPE_HIGH_HZ", sensor.envelope_high_hz)
     yield Constant("VELOCITY_ALARM_UM_S", _thousandths(limits.velocity_alarm_mm_s), "RMS")
@@ -165,10 +161,6 @@ def _vibration(board: Board) -> Iterator[Constant]:
     for level in ("alarm", "limit", "trip"):
         envelope = getattr(limits, f"envelope_{level}_g")
         yield Constant(f"ENVELOPE_{level.upper()}_MG", _scaled(1000, envelope))
-    for key in ("line", "band"):
-        for level in ("alarm", "limit", "trip"):
-            value = getattr(limits, f"{key}_{level}_g")
-            yield Constant(f"{key.upper()}_{level.upper()}_MG", _scaled(1000, value))
     yield Constant("VIBRATION_DELAY_MS", limits.delay_ms)
     yield Constant("VIBRATION_STALE_MS", limits.stale_ms)
     yield Constant("NOISE_TRIP_MG", _thousandths(limits.noise_trip_g), "RMS, at rest")

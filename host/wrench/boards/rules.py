@@ -70,8 +70,6 @@ def _levels(board: Board) -> _Found:
         ("vibration", protection.vibration, "acceleration_peak_{}_g", ""),
         ("vibration", protection.vibration, "crest_{}", ""),
         ("vibration", protection.vibration, "envelope_{}_g", ""),
-        ("vibration", protection.vibration, "line_{}_g", ""),
-        ("vibration", protection.vibration, "band_{}_g", ""),
         ("current", protection.current, "{}_a", "hysteresis_a"),
     ]
     for name in type(protection.temperatures).model_fields:
@@ -169,8 +167,7 @@ def _band(board: Board) -> _Found:
             f"{max(1, round(sensor.window_samples / _BLOCK)) * _BLOCK}",
         )
     # What the filters' integers resolve: firmware/features.py.
-    rate_hz = sensor.velocity_rate_hz
-    lowest, highest = math.ceil(rate_hz / 3200), int(rate_hz // 20)
+    lowest, highest = math.ceil(sensor.rate_hz / 3200), sensor.rate_hz // 20
     if not lowest <= sensor.band_low_hz <= highest:
         yield (
             "vibration.band_low_hz",
@@ -183,7 +180,7 @@ def _band(board: Board) -> _Found:
             f"{sensor.band_high_hz} is not above band_low_hz ({sensor.band_low_hz}); raise it",
         )
     # 2.56 is what analysers use: twice for Nyquist, the rest for the slope of the filter.
-    highest_hz = rate_hz / 2.56
+    highest_hz = sensor.rate_hz / 2.56
     if sensor.band_high_hz > highest_hz:
         yield (
             "vibration.band_high_hz",
@@ -221,38 +218,12 @@ def _band(board: Board) -> _Found:
         )
 
 
-def _wideband(board: Board) -> _Found:
-    """What the firmware's filters can have at 26,667 Hz."""
-    sensor = board.vibration
-    if sensor.driver != "iis3dwb":
-        return
-    block = 256
-    if sensor.window_samples % block:
-        yield (
-            "vibration.window_samples",
-            f"{sensor.window_samples} is not a multiple of {block}, the sensor's burst; use "
-            f"{max(1, round(sensor.window_samples / block)) * block}",
-        )
-    lowest, highest = math.ceil(sensor.rate_hz / 64), math.floor(sensor.rate_hz / 5)
-    top = math.floor(sensor.bandwidth_hz)
-    for low_hz, high_hz in sensor.bands_hz:
-        if not (lowest <= low_hz <= highest and low_hz < high_hz <= top):
-            yield (
-                "vibration.bands_hz",
-                f"[{low_hz}, {high_hz}] is not within what is computed; a band begins at {lowest} "
-                f"to {highest} Hz and ends above that, at {top} Hz at most",
-            )
-
-
 def _bus(board: Board) -> _Found:
     """The sensor's bus carries its samples."""
     sensor = board.vibration
     if sensor.bus == "spi":
         # ADXL345 datasheet, "SPI": 3200 and 1600 Hz need a clock of 2 MHz, 800 Hz one of 400 kHz.
-        # An IIS3DWB's burst of 256 words is to be over in a third of the time that they take.
-        slowest_hz = {26_667: 6_000_000, 3200: 2_000_000, 1600: 2_000_000, 800: 400_000}.get(
-            sensor.rate_hz, 0
-        )
+        slowest_hz = {3200: 2_000_000, 1600: 2_000_000, 800: 400_000}.get(sensor.rate_hz, 0)
     elif sensor.bus == "i2c":
         # ADXL345 datasheet, "I2C": 800 Hz at 400 kHz, and less in proportion. The 90 bits that a
         # sample of another chip takes are few enough under the same rule.
@@ -306,7 +277,7 @@ def _analog(board: Board) -> _Found:
 def _vibration(board: Board) -> _Found:
     """No level lies where the sensor cannot show it."""
     sensor, limits = board.vibration, board.protection.vibration
-    for key in ("acceleration_peak_{}_g", "envelope_{}_g", "line_{}_g", "band_{}_g"):
+    for key in ("acceleration_peak_{}_g", "envelope_{}_g"):
         for level in ("alarm", "limit", "trip"):
             name = key.format(level)
             value = getattr(limits, name)
@@ -325,21 +296,6 @@ def _vibration(board: Board) -> _Found:
                     "add them or remove the level",
                 )
                 break
-    wide = sensor if sensor.driver == "iis3dwb" else None
-    for level in ("alarm", "limit", "trip"):
-        if getattr(limits, f"band_{level}_g") is not None and not (wide and wide.bands_hz):
-            yield (
-                f"protection.vibration.band_{level}_g",
-                "no band is measured without vibration.bands_hz, which driver iis3dwb has; add it "
-                "or remove the level",
-            )
-        has_lines = wide and wide.envelope_low_hz and board.bearing and board.tacho
-        if getattr(limits, f"line_{level}_g") is not None and not has_lines:
-            yield (
-                f"protection.vibration.line_{level}_g",
-                "there are no lines without driver iis3dwb, vibration.envelope_low_hz, [bearing] "
-                "and [tacho]; add what lacks or remove the level",
-            )
     if limits.noise_trip_g >= sensor.range_g:
         yield (
             "protection.vibration.noise_trip_g",
@@ -573,7 +529,6 @@ _RULES = (
     _band,
     _bus,
     _analog,
-    _wideband,
     _vibration,
     _speed,
     _current,

@@ -238,11 +238,6 @@ class VibrationBase(Section):
     )
 
     @property
-    def velocity_rate_hz(self) -> float:
-        """The rate at which the velocity is computed."""
-        return self.rate_hz
-
-    @property
     def window_ms(self) -> float:
         """Length of a window at the nominal sample rate, in ms."""
         return 1000 * self.window_samples / self.rate_hz
@@ -304,52 +299,6 @@ class Adxl345Spi(DigitalSensor):
     def bandwidth_hz(self) -> float:
         """Where the sensor's own filter is 3 dB down, in Hz: at half its rate."""
         return 0.5 * self.rate_hz
-
-
-class Iis3dwb(DigitalSensor):
-    """[vibration] with driver "iis3dwb" on SPI, 26,667 samples a second on three axes."""
-
-    driver: Literal["iis3dwb"] = Field(description="which sensor, as in firmware/drivers/")
-    bus: Literal["spi"] = Field(description="how it is connected")
-    bus_number: BusNumber = Field(description="SPI0 or SPI1, I2C0 or I2C1")
-    sck_pin: Annotated[Gpio, Role("SPI{bus_number} SCK")] = Field(description="SCL of the sensor")
-    mosi_pin: Annotated[Gpio, Role("SPI{bus_number} TX")] = Field(description="SDA of the sensor")
-    miso_pin: Annotated[Gpio, Role("SPI{bus_number} RX")] = Field(description="SDO of the sensor")
-    cs_pin: Annotated[Gpio, Role("GPIO")] = Field(description="CS of the sensor, any pin")
-    int1_pin: Annotated[Gpio, Role("GPIO")] = Field(description="INT1 of the sensor")
-    # DS12569, "SPI slave timing values": 10 MHz at most.
-    baudrate_hz: int = Field(
-        default=10_000_000, ge=100_000, le=10_000_000, description="clock of the bus"
-    )
-    rate_hz: Annotated[int, OneOf((26_667,))] = Field(default=26_667, description="sample rate")
-    envelope_axis: Literal["x", "y", "z"] | None = Field(
-        default=None,
-        description="axis of the envelope, of its lines and of bands_hz; the first of axes where "
-        "left out",
-    )
-    bands_hz: Annotated[tuple[Annotated[tuple[int, int], Strict(False)], ...], Strict(False)] = (
-        Field(
-            default=(),
-            max_length=4,
-            description="bands, each [low, high], whose RMS is measured, one a window",
-        )
-    )
-
-    @property
-    def velocity_rate_hz(self) -> float:
-        """What is left of the rate where the velocity is computed."""
-        return self.rate_hz // 4
-
-    @property
-    def envelope_axis_number(self) -> int | None:
-        """0 is x; None where the file does not tell."""
-        return None if self.envelope_axis is None else "xyz".index(self.envelope_axis)
-
-    @property
-    def bandwidth_hz(self) -> float:
-        """Where the sensor's own filter is 3 dB down, in Hz: DS12569, mechanical
-        characteristics."""
-        return 6300.0
 
 
 class Adxl345I2c(I2cSensor):
@@ -446,7 +395,7 @@ class Analog(VibrationBase):
 
 Adxl345: TypeAlias = Annotated[Adxl345Spi | Adxl345I2c, Field(discriminator="bus")]
 Vibration: TypeAlias = Annotated[
-    Adxl345 | Iis3dwb | Mpu6050 | Mpu9250 | Analog, Field(discriminator="driver")
+    Adxl345 | Mpu6050 | Mpu9250 | Analog, Field(discriminator="driver")
 ]
 
 
@@ -683,24 +632,6 @@ class VibrationProtection(Section):
     envelope_trip_g: Acceleration | None = Field(
         default=None, description=f"RMS of the envelope; {_TRIP}"
     )
-    line_alarm_g: Acceleration | None = Field(
-        default=None, description=f"strongest line of the bearing in the envelope; {_ALARM}"
-    )
-    line_limit_g: Acceleration | None = Field(
-        default=None, description=f"strongest line of the bearing in the envelope; {_LIMIT}"
-    )
-    line_trip_g: Acceleration | None = Field(
-        default=None, description=f"strongest line of the bearing in the envelope; {_TRIP}"
-    )
-    band_alarm_g: Acceleration | None = Field(
-        default=None, description=f"RMS in the worst of bands_hz; {_ALARM}"
-    )
-    band_limit_g: Acceleration | None = Field(
-        default=None, description=f"RMS in the worst of bands_hz; {_LIMIT}"
-    )
-    band_trip_g: Acceleration | None = Field(
-        default=None, description=f"RMS in the worst of bands_hz; {_TRIP}"
-    )
     delay_ms: int = Field(
         default=300, ge=0, le=10_000, description=f"{_DELAY}, from the end of the first window"
     )
@@ -860,13 +791,6 @@ class Board(Section):
                 "board_rules", "{summary}", {"summary": problems[0].text, "problems": problems}
             )
         return self
-
-    @property
-    def needed_image(self) -> str | None:
-        """The kind of image without which this board does not operate: a wideband sensor's code is
-        too much for a heap that also holds the rest. None where any will do.
-        """
-        return "wrench-frozen" if self.vibration.driver == "iis3dwb" else None
 
     @property
     def ordered_supplies(self) -> tuple[tuple[str, Supply], ...]:

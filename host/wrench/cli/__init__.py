@@ -14,7 +14,6 @@ from wrench.errors import WrenchError
 
 _COMMANDS = {
     "analyse": ("analyse", "Say what is wrong with a machine, by a recording."),
-    "band": ("band", "Show and choose the band in which a bearing is heard."),
     "bench": ("bench", "Run an emulated board and the machine around it."),
     "boards": ("boards", "Show the boards that are attached; check and list board files."),
     "capture": ("recording", "Record so many seconds of the waveform."),

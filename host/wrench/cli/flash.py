@@ -59,12 +59,6 @@ def flash(
     given = None if board_file is None else load_board(board_file)
     connection = BoardConnection(port)
     board = given or board_of(connection, None)
-    if image_name in images.KINDS and board.needed_image not in (None, image_name):
-        raise click.BadParameter(
-            f"{board.name} has a wideband sensor and needs the image {board.needed_image}",
-            param_hint="--image",
-        )
-    image_name = image_name or board.needed_image
 
     def find() -> images.Image:
         with showing("flash") as steps:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from wrench import bands, readout
+from wrench import readout
 from wrench.link import Frame
 from wrench.monitor.happenings import happening
 from wrench.monitor.session import (
@@ -21,7 +21,6 @@ from wrench.monitor.session import (
 )
 
 _WAIT_S = 0.2
-_RECORD_S = 2.0  # about as often there is another record of a bearing's lines
 _SECOND_US = 1_000_000
 Say = Callable[[str], None]
 Reading = Callable[[Frame, readout.Losses], str]
@@ -56,12 +55,7 @@ def print_lines(
     """A `reading` for a status at most every `every_s` seconds of device time, and a line for each
     event and change of the link, until `ended` says so."""
     statuses = _Thinned(every_s)
-    heard = _Thinned(max(every_s, _RECORD_S))
-    _each(
-        session,
-        ended,
-        lambda item, report: _line(item, report, statuses, heard, say=say, reading=reading),
-    )
+    _each(session, ended, lambda item, report: _line(item, report, statuses, say, reading))
 
 
 def print_objects(
@@ -91,23 +85,13 @@ def _each(
             show(item, batch.report)
 
 
-def _line(
-    item: Item,
-    report: LinkReport,
-    statuses: _Thinned,
-    heard: _Thinned,
-    *,
-    say: Say,
-    reading: Reading,
-) -> None:
+def _line(item: Item, report: LinkReport, statuses: _Thinned, say: Say, reading: Reading) -> None:
     if isinstance(item, Frame):
         if item.name == "status" and statuses.passes(item):
             say(reading(item, report.losses))
         elif item.name == "event":
             told = happening(item["code"], item["detail"], item["value"])
             say(f"{item.time_us / _SECOND_US:8.1f} s  {told.text}")
-        elif item.name == "bands" and heard.passes(item):
-            say(f"{item.time_us / _SECOND_US:8.1f} s  {bands.line(item)}")
     elif isinstance(item, Connected):
         if item.again:
             say(f"{'':8}    the board is there again")
@@ -128,8 +112,8 @@ def _object(item: Item, report: LinkReport, statuses: _Thinned) -> dict[str, Any
         return None
     elif item.name == "status" and statuses.passes(item):
         found = {"type": "status"} | readout.values(item)
-    elif item.name in ("features", "bands"):
-        found = {"type": item.name} | readout.values(item)
+    elif item.name == "features":
+        found = {"type": "features"} | readout.values(item)
     elif item.name == "event":
         told = happening(item["code"], item["detail"], item["value"])
         found = {"type": "event", "text": told.text} | readout.values(item)

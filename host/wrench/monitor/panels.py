@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from wrench.bands import standing_out
 from wrench.hints import FAULT_HINTS, fault_hint, limit_hint
 from wrench.monitor import styles
 from wrench.monitor.bars import bar, mark_column, sparkline
@@ -552,11 +551,6 @@ def _readings(watch: Watch) -> list[_Reading]:
         ]
     if s and s.envelope_g is not None:
         rows.append(_Reading("envelope", f"{s.envelope_g:.3f} g"))
-    if watch.bands:
-        found = standing_out(watch.bands)
-        text = "none" if not found else f"{found[0][2].upper()} {found[0][0]:.3f} g"
-        line_g = found[0][0] if found else None
-        rows.append(_Reading("line", text, style=styled(line_g, "bearing line")))
     if w:
         rows.append(_Reading("kurtosis", f"{max(axis.kurtosis for axis in w.axes):.1f}"))
     return rows

@@ -75,7 +75,6 @@ class Watch:
         self.waiting_since_s = clock()
         self.status: Status | None = None
         self.window: Window | None = None
-        self.bands: Frame | None = None  # the last of a wideband sensor
         self.waveform: Waveform | None = None
         self.recent = Recent(CAPTURED_S)
         self.levels: dict[str, Levels] = {}
@@ -174,7 +173,7 @@ class Watch:
         self._known.clear()
         self._seen_us = 0
         self._reading_s = 0.0
-        self.status = self.window = self.bands = None
+        self.status = self.window = None
         self.levels.clear()
         self.recent.clear()
         missing = self.waveform.missing_samples if self.waveform else 0
@@ -207,8 +206,6 @@ class Watch:
             if self.status is None or self.status.settled:
                 self._point(self.velocity, window.time_s, window.velocity_mm_s)
             self._point(self.peak, window.time_s, window.peak_g)
-        elif frame.name == "bands":
-            self.bands = frame
         elif frame.name == "event":
             told = happening(frame["code"], frame["detail"], frame["value"])
             self._known.append((frame.time_us, frame["code"], frame["detail"], frame["value"]))

@@ -6,7 +6,6 @@ import { I2cBus, SpiBus } from './buses.mjs';
 import { Crystal } from './crystal.mjs';
 import { Adxl345 } from './devices/adxl345.mjs';
 import { Ina219, Ina226 } from './devices/ina2xx.mjs';
-import { Iis3dwb } from './devices/iis3dwb.mjs';
 import { Mpu6050, Mpu9250 } from './devices/mpu6050.mjs';
 import { FLASH_SIZE, IoQspi, SsiFlash } from './flash.mjs';
 import { installPeripherals } from './peripherals.mjs';
@@ -16,7 +15,7 @@ import { Trace } from './trace.mjs';
 import { UsbHost } from './usb_host.mjs';
 
 const SSI = 0x18000, IO_QSPI = 0x40018, WATCHDOG = 0x40058;
-const DEVICES = { adxl345: Adxl345, iis3dwb: Iis3dwb, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: Ina226, ina219: Ina219 };
+const DEVICES = { adxl345: Adxl345, mpu6050: Mpu6050, mpu9250: Mpu9250, ina226: Ina226, ina219: Ina219 };
 
 export class Chip {
   // options: {bootrom: Uint32Array, flash: Uint8Array(2 MiB), watched: [gpio], devices: [{kind, bus, ...}], flash_timing,

@@ -296,12 +296,8 @@ function executorFor(self, memory) {
     // N is n < 0, Z is z === 0, C is c < 0, V is v < 0. Carries are made by logic: a comparison would be a branch.
     let n = core.N ? -1 : 0, z = core.Z ? 0 : 1, c = core.C ? -1 : 0, v = core.V ? -1 : 0;
 
-    const GA = Number(process.env.GC_ALLOC ?? 1);
-    const PF = globalThis.__pf ??= { flash: new Float64Array(1 << 20), ram: new Float64Array(1 << 18), other: 0, total: 0, runs: 0 };
-    const on = clock.nanos > (globalThis.__pfFrom ??= Number(process.env.PROF_FROM ?? 10) * 1e9); PF.runs++; PF.nanos = clock.nanos;
     let next;
     do {
-      const pc0 = pc, cy0 = cycles;
       let op;
       if (((pc - from) >>> 0) < (span >>> 0)) {
         op = code[((pc - shift) | 0) >>> 1];
@@ -888,8 +884,6 @@ function executorFor(self, memory) {
           break;
         case 89: break;                              // undefined
       }
-      if (on && pc0 === GA) { const k = [process.env.GA_ARG ? r[Number(process.env.GA_ARG)] : r[0]]; const sp = r[13] - 0x20000000; k.push(r[14] >>> 0); for (let i = 0; i < Number(process.env.GA_DEEP ?? 60); i++) { const w = sram32[(sp >>> 2) + i] >>> 0; if ((w & 1) && ((w >>> 20) === 0x100 || (w >= 0x20000000 && w < 0x20042000))) k.push(w); } const key = k.join(' '); PF.ga ??= new Map(); PF.ga.set(key, (PF.ga.get(key) ?? 0) + 1); }
-      if (on) { const d = (cycles + 1 - cy0) | 0; PF.total += d; const top = pc0 >>> 24; if (top === 0x10) PF.flash[(pc0 & 0x1fffff) >>> 1] += d; else if (top === 0x20) PF.ram[(pc0 & 0x7ffff) >>> 1] += d; else PF.other += d; }
     } while ((cycles = (cycles + 1) | 0) < limit && (pc === next || !self.arrives(pc)));
 
     self.limit = limit;

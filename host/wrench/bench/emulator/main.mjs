@@ -140,14 +140,3 @@ process.stdin.on('data', (data) => {
 });
 process.stdin.on('end', () => process.exit(0));
 process.on('SIGINT', () => {});                             // Ctrl-C goes to the whole group: the parent decides
-
-import { writeFileSync } from 'node:fs';
-process.on('exit', () => {
-  const pf = globalThis.__pf;
-  if (!pf || !process.env.PROF_OUT) return;
-  const out = [`total ${pf.total} other ${pf.other} runs ${pf.runs} nanos ${pf.nanos}`];
-  pf.flash.forEach((d, i) => { if (d) out.push(`${(0x10000000 + 2 * i).toString(16)} ${d}`); });
-  pf.ram.forEach((d, i) => { if (d) out.push(`${(0x20000000 + 2 * i).toString(16)} ${d}`); });
-  if (pf.ga) writeFileSync(process.env.PROF_OUT + '.ga', [...pf.ga].map(([k, n]) => n + ' ' + k).join('\n'));
-  writeFileSync(process.env.PROF_OUT, out.join('\n'));
-});

@@ -23,7 +23,6 @@ from wrench.bench.plant.sensors import (
     MPU9250,
     Adxl345Signal,
     AnalogSignal,
-    Iis3dwbSignal,
     MpuSignal,
     SensorSignal,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "BearingParameters",
     "DefectKind",
     "Drive",
-    "Iis3dwbSignal",
     "MachineParameters",
     "MpuSignal",
     "Plant",

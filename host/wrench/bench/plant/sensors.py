@@ -7,9 +7,7 @@ performance" (√2 per doubling of the data rate) and "Data formatting of upper 
 1,600 and 3,200 Hz the lowest bit is always 0 in full resolution and at ±2 g). From the MPU-6050
 product specification, Rev. 3.4, 6.2 and 6.6 (400 µg/√Hz; 0 g output ±50 mg on x and y, ±80 mg on z;
 sensitivity ±3 %; clock ±1 % with the gyroscope's), and the MPU-9250's, Rev. 1.1, 3.2 (300 µg/√Hz;
-±60 and ±80 mg; ±3 %). From the IIS3DWB datasheet, DS12569, mechanical characteristics (75 µg/√Hz;
-26,667 Hz; its offset, gain and rate errors are chosen). From the RP2040 datasheet, 4.9.3: 8.7
-effective bits.
+±60 and ±80 mg; ±3 %). From the RP2040 datasheet, 4.9.3: 8.7 effective bits.
 """
 
 from __future__ import annotations
@@ -17,13 +15,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from wrench.bench.plant.vibration import IIS3DWB_SITE, FloatArray, NoiseSource, SensorSite
+from wrench.bench.plant.vibration import FloatArray, NoiseSource, SensorSite
 
 _COUNTS_PER_G: Final = 256.0
 _NOISE_RATE_HZ: Final = 100.0
@@ -288,69 +286,6 @@ class MpuSignal(SensorSignal):
         low, top = -self._full_scale, self._full_scale - 1
         self.clipped += int(np.count_nonzero((steps < low) | (steps > top)))
         return np.clip(steps, low, top).astype(np.int16)
-
-
-class Iis3dwbSignal(SensorSignal):
-    """One IIS3DWB chip, 26,667 samples a second, with its own offset, gain and clock.
-
-    Parameters
-    ----------
-    seed
-        Of the chip's offsets, gains and noise.
-    range_g
-        2, 4, 8 or 16: 32,768 counts.
-    rate_error
-        Relative error of the chip's clock; None draws it uniformly from ±2 %. The chip tells it, to
-        0.15 %, in INTERNAL_FREQ_FINE.
-    offset_g, gain_error
-        0 g output and relative error of the sensitivity of x, y, z; None draws each uniformly from
-        ±60 mg and ±5 %.
-    noise_ug
-        In µg/√Hz.
-
-    Raises
-    ------
-    ValueError
-        A range or a rate error that the chip does not have.
-    """
-
-    def __init__(
-        self,
-        seed: int,
-        *,
-        range_g: int = 16,
-        rate_error: float | None = None,
-        offset_g: Sequence[float] | None = None,
-        gain_error: Sequence[float] | None = None,
-        noise_ug: float = 75.0,
-    ) -> None:
-        if range_g not in _RANGES_G:
-            raise ValueError(f"an IIS3DWB has ranges of 2, 4, 8 and 16 g, not {range_g}")
-        chip, noise = np.random.SeedSequence(seed).spawn(2)
-        draw = np.random.default_rng(chip)
-        drawn_rate = float(draw.uniform(-0.02, 0.02))
-        drawn_offset = draw.uniform(-0.06, 0.06, 3)
-        drawn_gain = draw.uniform(-0.05, 0.05, 3)
-        error = drawn_rate if rate_error is None else rate_error
-        if not -0.19 <= error <= 0.19:
-            raise ValueError("the rate of an IIS3DWB is within 19 % of nominal")
-        super().__init__(seed, IIS3DWB_SITE.rate_hz, error, IIS3DWB_SITE.bandwidth_hz, range_g)
-        self.offset_g = drawn_offset if offset_g is None else np.asarray(offset_g, dtype=float)
-        self.gain = 1.0 + (drawn_gain if gain_error is None else np.asarray(gain_error))
-        self.counts_per_g = 32768.0 / range_g
-        self._noise = NoiseSource(np.random.default_rng(noise), self.site(), None)
-        self._noise_scale = 1e-6 * noise_ug * self._noise.density_to_sigma
-
-    def site(self, gravity_g: tuple[float, float, float] = (0.0, 1.0, 0.0)) -> SensorSite:
-        """Where this chip listens, for a `Plant`."""
-        return replace(IIS3DWB_SITE, gravity_g=gravity_g)
-
-    def _convert(self, acceleration_g: FloatArray) -> Counts:
-        noise = self._noise.draw(len(acceleration_g)) * self._noise_scale
-        felt = acceleration_g * self.gain + self.offset_g + noise
-        steps = np.rint(felt * self.counts_per_g)
-        self.clipped += int(np.count_nonzero((steps < -32768) | (steps > 32767)))
-        return np.clip(steps, -32768, 32767).astype(np.int16)
 
 
 class AnalogSignal(SensorSignal):
